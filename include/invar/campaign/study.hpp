@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "invar/evaluation/options.hpp"
+#include "invar/model/model.hpp"
+#include "invar/options/reader.hpp"
+#include "invar/space/observations.hpp"
+#include "invar/space/space.hpp"
+#include "invar/vi/run_vi_options.hpp"
+
+namespace invar::campaign {
+
+/// Keys of `campaign:`.
+struct CampaignOptions {
+  std::string directory = "campaign";  // relative to the working directory of the program
+  int restart_files_to_keep = 10;
+  double segment_seconds = 5.0;  // a segment closes after a round once it is this old
+  double segment_megabytes = 16.0;
+};
+
+/// Where the variational distribution starts: `inference.initial`.
+struct InitialOptions {
+  std::optional<space::Prior> distribution;   // given by mean and std or covariance
+  std::optional<std::string> from_directory;  // branch from another campaign
+  std::optional<std::int64_t> from_round;     // its newest when not given
+};                                            // neither: the prior
+
+/// A study: typed, validated, every value knows where it came from.
+///
+/// MPI: Local; all ranks read the same bytes.
+struct Study {
+  std::string title;
+  space::Space space;
+  space::Observations observations;
+  std::string model_type;
+  model::ModelFactory make_model;
+  vi::RunViOptions inference;
+  InitialOptions initial;
+  evaluation::EvaluationOptions evaluation;
+  CampaignOptions campaign;
+  options::Node resolved;  // every key with its value and origin; files by the name of their copy
+};
+
+/// Reads a study.
+///
+/// @param root      the parsed file, overrides already applied
+/// @param files     answers for the files it names
+/// @param registry  the model types of this program
+/// @throws Error(config, data, no_input)  listing every problem with its place
+Study read_study(const options::Node& root, options::Files& files,
+                 const model::ModelRegistry& registry);
+
+/// Every key a study may have, in the order of a study file, for `invar explain` and the README.
+std::vector<options::Description> describe_study(const model::ModelRegistry& registry);
+
+}  // namespace invar::campaign

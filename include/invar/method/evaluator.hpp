@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "invar/method/evaluation.hpp"
+
+namespace invar::method {
+
+/// Runs the model at the points of a batch.
+///
+/// MPI: Manager only; implementations hand the work to groups of ranks.
+class Evaluator {
+ public:
+  /// Called once per finished evaluation, in order of arrival: the sample's index in the batch.
+  using Sink = std::function<void(Eigen::Index sample, Evaluation evaluation)>;
+
+  Evaluator() = default;
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
+  Evaluator(Evaluator&&) = delete;
+  Evaluator& operator=(Evaluator&&) = delete;
+  virtual ~Evaluator() = default;
+
+  /// Evaluates the given samples of the batch and returns when all have been handed to the sink.
+  ///
+  /// Failure: a failed run is an `Evaluation` with its status. When a stop was asked for, or all
+  ///          groups are lost, it returns with some samples never handed over.
+  virtual void evaluate(const Batch& batch, const std::vector<Eigen::Index>& samples,
+                        const Sink& sink) = 0;
+};
+
+}  // namespace invar::method

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "invar/method/evaluation.hpp"
+#include "invar/method/state.hpp"
+
+namespace invar::method {
+
+/// Why a method has nothing more to ask.
+enum class StopReason {
+  none,
+  gradient_norm_tolerance,
+  elbo_relative_tolerance,
+  max_iterations,
+  max_evaluations,
+  line_search_failed,
+  too_many_failures,
+  non_finite,
+  stopped_early,
+};
+
+/// "none", "gradient_norm_tolerance", ...
+const char* stop_reason_name(StopReason reason) noexcept;
+
+/// What a round did: a row of /rounds. The columns are the same for all rounds of a method.
+struct RoundDiagnostics {
+  std::vector<std::pair<std::string, double>> scalars;  // iteration, accepted, elbo, ...
+  Eigen::VectorXd mean;                                 // d, of the state after the round, physical
+  Eigen::VectorXd std;                                  // d, physical
+  std::vector<std::string> messages;  // warnings and what dropping did; for people
+
+  /// The scalar called `name`, or NaN.
+  [[nodiscard]] double scalar(const std::string& name) const;
+};
+
+/// The answer of a method, as far as it has come.
+struct Posterior {
+  Eigen::VectorXd mean;        // d, physical coordinates
+  Eigen::VectorXd std;         // d, physical
+  Eigen::MatrixXd covariance;  // d x d, physical
+  double elbo = 0.0;           // of the last accepted state, as the method defines it
+  double elbo_standard_error = 0.0;
+  Eigen::MatrixXd samples;  // d x N, physical: the last accepted batch, failed ones left out
+  Eigen::MatrixXd qois;     // m x N
+  State optimizer;  // the family's own parameters in its own coordinates, and the best state
+};
+
+/// An inference method: a resumable state machine that asks for model runs and is told outcomes.
+///
+/// A round is one `ask` and its `tell`. The same state always asks the same batch; what is told is
+/// the only input. No method knows of ranks, files, clocks or how the model is run.
+///
+/// MPI: Manager only.
+class Method {
+ public:
+  Method() = default;
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+  Method(Method&&) = delete;
+  Method& operator=(Method&&) = delete;
+  virtual ~Method() = default;
+
+  /// The next batch. Calling it twice gives the same batch.
+  /// @pre stop_reason() == none
+  virtual Batch ask() = 0;
+
+  /// Takes the outcomes of the batch that was asked last, in index order.
+  virtual void tell(const BatchResult& result) = 0;
+
+  /// What the last round did.
+  [[nodiscard]] virtual RoundDiagnostics diagnostics() const = 0;
+
+  [[nodiscard]] virtual StopReason stop_reason() const = 0;
+
+  /// The answer so far; none before the first state is known.
+  [[nodiscard]] virtual std::optional<Posterior> posterior() const = 0;
+
+  [[nodiscard]] virtual State state() const = 0;
+
+  /// Continues from a state; to the bit.
+  /// @throws Error(data)  when the state is not one of this method with this setting
+  virtual void restore(const State& state) = 0;
+};
+
+}  // namespace invar::method

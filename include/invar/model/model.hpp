@@ -1,0 +1,110 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mpi.h>
+
+#include <Eigen/Core>
+
+#include "invar/options/table.hpp"
+
+namespace invar::model {
+
+/// What a run of the model gave.
+struct ModelResult {
+  bool is_ok = true;
+  std::string message;   // why not
+  Eigen::VectorXd qois;  // m; on rank 0 of the group
+};
+
+/// A forward model: parameters in, quantities of interest (QoIs) out.
+///
+/// The contract, tested for every model by one suite: the sizes never change; the same parameters
+/// give the same bits; absurd parameters give a failed result or non-finite QoIs, never a crash or
+/// an unbounded loop; nothing is leaked from call to call; only the communicator that was given is
+/// used.
+///
+/// MPI: Collective on the group's communicator; all ranks of the group pass the same parameters.
+class Model {
+ public:
+  Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  Model(Model&&) = delete;
+  Model& operator=(Model&&) = delete;
+  virtual ~Model() = default;
+
+  [[nodiscard]] virtual Eigen::Index num_parameters() const = 0;
+  [[nodiscard]] virtual Eigen::Index num_qois() const = 0;
+
+  /// Runs the model.
+  ///
+  /// Shapes:  parameters d, physical coordinates; QoIs m.
+  /// Failure: a run that did not succeed is a result with is_ok = false and a message. An exception
+  ///          must be thrown on all ranks of the group or on none, and counts as a crash.
+  virtual ModelResult evaluate(const Eigen::VectorXd& parameters) = 0;
+};
+
+/// The sizes that the study knows, for models that take theirs from it.
+struct ProblemSizes {
+  Eigen::Index num_parameters = 0;
+  Eigen::Index num_qois = 0;  // number of observations
+};
+
+/// Makes the model on a group of ranks.
+/// MPI: Collective on `group`.
+using ModelFactory = std::function<std::unique_ptr<Model>(MPI_Comm group)>;
+
+/// A model type that a study can name.
+struct ModelType {
+  std::string name;  // `model: {type: name}`
+  std::string help;
+  /// Its keys under `model:`, paths relative to it.
+  std::vector<options::Description> keys;
+  /// Reads the keys; the resolved map is written to `resolved`. Problems go to the cursor's reader
+  /// (the factory is not used then). MPI: Local; the same on all ranks.
+  std::function<ModelFactory(const options::Cursor& at, const ProblemSizes& sizes,
+                             options::Node& resolved)>
+      read;
+};
+
+/// A model type whose options are a struct with a table.
+///
+/// @param table   of the struct
+/// @param create  makes the model: (options, sizes, group communicator)
+template <class Options>
+ModelType make_model_type(
+    std::string name, std::string help, const options::Table<Options>& table,
+    std::function<std::unique_ptr<Model>(const Options&, const ProblemSizes&, MPI_Comm)> create) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .keys = table.describe(""),
+          .read = [table, create](const options::Cursor& at, const ProblemSizes& sizes,
+                                  options::Node& resolved) -> ModelFactory {
+            Options values{};
+            resolved = table.read(at, values, {"type"});
+            return [values, sizes, create](MPI_Comm group) { return create(values, sizes, group); };
+          }};
+}
+
+/// The model types of a program, in the order in which they are explained.
+///
+/// MPI: Local.
+class ModelRegistry {
+ public:
+  /// @pre no type of that name is there
+  void add(ModelType type);
+
+  /// The type called `name`, or null.
+  [[nodiscard]] const ModelType* find(const std::string& name) const;
+
+  [[nodiscard]] const std::vector<ModelType>& types() const { return types_; }
+
+ private:
+  std::vector<ModelType> types_;
+};
+
+}  // namespace invar::model

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include "invar/core/error.hpp"
+#include "invar/options/node.hpp"
+
+namespace invar::options {
+
+/// Gives the bytes and data sets of the files that a study names.
+///
+/// MPI: Local. On several ranks, rank 0's reads the disk and the others' answers from what rank 0
+///      has sent, so that all ranks read the same bytes.
+class Files {
+ public:
+  Files() = default;
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+  Files(Files&&) = delete;
+  Files& operator=(Files&&) = delete;
+  virtual ~Files() = default;
+
+  /// All bytes of a file; the path is relative to the study file.
+  /// @throws Error(no_input)  when it cannot be read
+  virtual const std::string& bytes(const std::string& path) = 0;
+
+  /// A one- or two-dimensional data set of numbers in an HDF5 file; a vector comes as one column.
+  /// @throws Error(no_input, data)  when the file or the data set cannot be read
+  virtual Eigen::MatrixXd dataset(const std::string& path, const std::string& name) = 0;
+
+  /// The name under which a campaign keeps its copy, such as "data/obs.csv".
+  virtual std::string stored_name(const std::string& path) = 0;
+};
+
+/// One thing that is wrong with a study.
+struct Problem {
+  ErrorKind kind = ErrorKind::config;
+  Location where;
+  std::string path;  // dotted key
+  std::string message;
+};
+
+/// Collects everything that is wrong, so that all of it is reported at once.
+///
+/// MPI: Local.
+class Reader {
+ public:
+  explicit Reader(Files& files) : files_(&files) {}
+
+  [[nodiscard]] Files& files() const { return *files_; }
+  void add(Problem problem) { problems_.push_back(std::move(problem)); }
+  [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
+
+  /// @throws Error  listing every problem, one line each; of the kind they share, else `config`
+  void throw_if_any() const;
+
+ private:
+  Files* files_;
+  std::vector<Problem> problems_;
+};
+
+/// A place in the study that is about to be read; `node` is null where the key is absent.
+struct Cursor {
+  const Node* node = nullptr;
+  std::string path;
+  Location parent;  // of the map that holds the key
+  Reader* reader = nullptr;
+
+  [[nodiscard]] bool present() const { return node != nullptr && node->kind != Node::Kind::null; }
+  [[nodiscard]] Location where() const { return node != nullptr ? node->where : parent; }
+  [[nodiscard]] Cursor child(const std::string& key) const;
+  [[nodiscard]] Cursor item(std::size_t index) const;
+
+  /// Records a problem at this place.
+  void problem(const std::string& message, ErrorKind kind = ErrorKind::config) const;
+
+  /// Records a problem for every key of this map that is not in `known`, naming the nearest one.
+  void refuse_unknown_keys(const std::vector<std::string>& known) const;
+};
+
+/// An interval of allowed numbers.
+struct Range {
+  double lower = -1.0 / 0.0;
+  double upper = 1.0 / 0.0;
+  bool is_lower_open = false;
+  bool is_upper_open = false;
+
+  [[nodiscard]] bool contains(double value) const;
+  [[nodiscard]] std::string text() const;  // ">= 2", "in [0, 0.5)", "" when all are allowed
+
+  static Range any() { return {}; }
+  static Range at_least(double x) { return {.lower = x}; }
+  static Range above(double x) { return {.lower = x, .is_lower_open = true}; }
+  static Range between(double a, double b) { return {.lower = a, .upper = b}; }
+  static Range between_open_above(double a, double b) {
+    return {.lower = a, .upper = b, .is_upper_open = true};
+  }
+};
+
+/// The typed value at a cursor; none where it is absent or wrong (then a problem is recorded).
+std::optional<double> read_real(const Cursor& at, const Range& range = {});
+std::optional<std::int64_t> read_integer(const Cursor& at, const Range& range = {});
+std::optional<bool> read_boolean(const Cursor& at);
+std::optional<std::string> read_text(const Cursor& at);
+
+/// A vector: a list, or one number that stands for `length` equal ones (when length is known), or
+/// numbers from a file as in `read_array`.
+///
+/// @param length  required length, or -1 for any
+std::optional<Eigen::VectorXd> read_vector(const Cursor& at, Eigen::Index length);
+
+/// Numbers given in place or by a file.
+struct Array {
+  Eigen::MatrixXd values;  // a scalar is 1 x 1, a list n x 1, a list of rows n x k
+  bool is_scalar = false;
+  Node resolved;  // what the campaign stores: files by the name of their copy
+};
+
+/// Numbers: a scalar, a list, a list of rows, `{file: x.csv, columns: [a, b]}` (a header line, rows
+/// as records; without `columns` all of them) or `{file: x.h5, dataset: /y}`; a file may come with
+/// `transform: log` or `none`.
+std::optional<Array> read_array(const Cursor& at);
+
+/// The key nearest to `key` by edit distance, or "" when none is near.
+std::string nearest(const std::string& key, const std::vector<std::string>& known);
+
+}  // namespace invar::options

@@ -1,0 +1,271 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "invar/options/reader.hpp"
+
+namespace invar::options {
+
+/// What `invar explain` and the README say about a key.
+struct Description {
+  std::string path;  // dotted
+  std::string type;
+  std::string unit;  // "" for none
+  std::string default_text;
+  std::string allowed;
+  std::string help;
+};
+
+/// One key of an options struct `T`: how it is read, and how it is explained.
+template <class T>
+struct Row {
+  std::string key;
+  std::string type;
+  std::string help;
+  std::string unit = {};
+  std::string allowed = {};
+  bool is_required = false;
+  /// Reads the cursor into the target (already holding its defaults); gives what was resolved.
+  std::function<Node(const Cursor&, T&)> read = {};
+  /// The default as text.
+  std::function<std::string(const T&)> default_text = {};
+  /// Keys below this one, for explaining; paths relative to this key.
+  std::vector<Description> children = {};
+};
+
+/// A name for an enumerator, with other spellings that are accepted.
+template <class E>
+struct Choice {
+  E value;
+  std::string name;
+  std::vector<std::string> aliases = {};
+};
+
+/// Lower case without blanks around, as names of choices are compared.
+std::string normalized(const std::string& text);
+
+/// The one table per options struct: it drives parsing, messages, `invar explain` and the README.
+///
+/// MPI: Local.
+template <class T>
+class Table {
+ public:
+  explicit Table(std::vector<Row<T>> rows) : rows_(std::move(rows)) {}
+
+  [[nodiscard]] const std::vector<Row<T>>& rows() const { return rows_; }
+
+  /// Reads a map into `target`; problems are recorded in the cursor's reader.
+  ///
+  /// @param also_known  keys of the same map that others read
+  /// @return            the resolved map: every key with its value and origin
+  Node read(const Cursor& at, T& target, const std::vector<std::string>& also_known = {}) const {
+    Node resolved = Node::make_map();
+    if (at.present() && at.node->kind != Node::Kind::map) {
+      at.problem("expected keys with values, found " + at.node->description());
+      return resolved;
+    }
+    std::vector<std::string> known = also_known;
+    for (const Row<T>& row : rows_) {
+      known.push_back(row.key);
+    }
+    if (at.present()) {
+      at.refuse_unknown_keys(known);
+    }
+    for (const Row<T>& row : rows_) {
+      const Cursor child = at.child(row.key);
+      if (row.is_required && !child.present()) {
+        child.problem("is required: " + row.help);
+        continue;
+      }
+      Node value = row.read(child, target);
+      value.origin = child.present() ? child.node->origin : Origin::default_value;
+      resolved.set(row.key, std::move(value));
+    }
+    return resolved;
+  }
+
+  /// Every key with its explanation, paths prefixed by `prefix` and a dot.
+  [[nodiscard]] std::vector<Description> describe(const std::string& prefix) const {
+    std::vector<Description> all;
+    const T defaults{};
+    const std::string stem = prefix.empty() ? "" : prefix + ".";
+    for (const Row<T>& row : rows_) {
+      all.push_back({stem + row.key, row.type, row.unit,
+                     row.is_required    ? "required"
+                     : row.default_text ? row.default_text(defaults)
+                                        : "",
+                     row.allowed, row.help});
+      for (Description child : row.children) {
+        child.path = stem + row.key + "." + child.path;
+        all.push_back(std::move(child));
+      }
+    }
+    return all;
+  }
+
+ private:
+  std::vector<Row<T>> rows_;
+};
+
+/// A real number.
+template <class T>
+Row<T> real(std::string key, double T::*member, Range range, std::string help,
+            std::string unit = "") {
+  return {.key = std::move(key),
+          .type = "number",
+          .help = std::move(help),
+          .unit = std::move(unit),
+          .allowed = range.text(),
+          .read =
+              [member, range](const Cursor& at, T& target) {
+                if (const auto value = read_real(at, range)) {
+                  target.*member = *value;
+                }
+                return Node::make_real(target.*member);
+              },
+          .default_text = [member](const T& value) { return real_text(value.*member); }};
+}
+
+/// A real number or none.
+template <class T>
+Row<T> optional_real(std::string key, std::optional<double> T::*member, Range range,
+                     std::string help, std::string unit = "") {
+  return {.key = std::move(key),
+          .type = "number",
+          .help = std::move(help),
+          .unit = std::move(unit),
+          .allowed = range.text(),
+          .read =
+              [member, range](const Cursor& at, T& target) {
+                if (const auto value = read_real(at, range)) {
+                  target.*member = *value;
+                }
+                return target.*member ? Node::make_real(*(target.*member)) : Node{};
+              },
+          .default_text =
+              [member](const T& value) {
+                return value.*member ? real_text(*(value.*member)) : std::string("none");
+              }};
+}
+
+/// A whole number; `Integer` is any integral type.
+template <class T, class Integer>
+Row<T> integer(std::string key, Integer T::*member, Range range, std::string help,
+               std::string unit = "") {
+  return {.key = std::move(key),
+          .type = "whole number",
+          .help = std::move(help),
+          .unit = std::move(unit),
+          .allowed = range.text(),
+          .read =
+              [member, range](const Cursor& at, T& target) {
+                if (const auto value = read_integer(at, range)) {
+                  target.*member = static_cast<Integer>(*value);
+                }
+                return Node::make_scalar(std::to_string(target.*member));
+              },
+          .default_text = [member](const T& value) { return std::to_string(value.*member); }};
+}
+
+/// true or false.
+template <class T>
+Row<T> boolean(std::string key, bool T::*member, std::string help) {
+  return {.key = std::move(key),
+          .type = "true or false",
+          .help = std::move(help),
+          .read =
+              [member](const Cursor& at, T& target) {
+                if (const auto value = read_boolean(at)) {
+                  target.*member = *value;
+                }
+                return Node::make_scalar(target.*member ? "true" : "false");
+              },
+          .default_text = [member](const T& value) { return value.*member ? "true" : "false"; }};
+}
+
+/// Text.
+template <class T>
+Row<T> text(std::string key, std::string T::*member, std::string help) {
+  return {.key = std::move(key),
+          .type = "text",
+          .help = std::move(help),
+          .read =
+              [member](const Cursor& at, T& target) {
+                if (const auto value = read_text(at)) {
+                  target.*member = *value;
+                }
+                Node node = Node::make_scalar(target.*member);
+                node.is_quoted = true;
+                return node;
+              },
+          .default_text = [member](const T& value) { return "\"" + value.*member + "\""; }};
+}
+
+/// One of several names; upper and lower case and blanks around do not matter.
+template <class T, class E>
+Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std::string help) {
+  std::string allowed;
+  for (const Choice<E>& one : choices) {
+    allowed += (allowed.empty() ? "" : ", ") + one.name;
+    for (std::size_t i = 0; i < one.aliases.size(); ++i) {
+      allowed += (i == 0 ? " (or " : ", ") + one.aliases[i];
+    }
+    allowed += one.aliases.empty() ? "" : ")";
+  }
+  const auto name_of = [choices](E value) {
+    for (const Choice<E>& one : choices) {
+      if (one.value == value) {
+        return one.name;
+      }
+    }
+    return std::string();
+  };
+  return {.key = std::move(key),
+          .type = "name",
+          .help = std::move(help),
+          .allowed = allowed,
+          .read =
+              [member, choices, allowed, name_of](const Cursor& at, T& target) {
+                if (const auto given = read_text(at)) {
+                  const std::string wanted = normalized(*given);
+                  bool is_found = false;
+                  std::vector<std::string> names;
+                  for (const Choice<E>& one : choices) {
+                    names.push_back(one.name);
+                    names.insert(names.end(), one.aliases.begin(), one.aliases.end());
+                    bool matches = wanted == one.name;
+                    for (const std::string& alias : one.aliases) {
+                      matches = matches || wanted == alias;
+                    }
+                    if (matches) {
+                      target.*member = one.value;
+                      is_found = true;
+                    }
+                  }
+                  if (!is_found) {
+                    const std::string near = nearest(wanted, names);
+                    at.problem("expected one of " + allowed + ", found `" + *given + "`" +
+                               (near.empty() ? "" : "; did you mean `" + near + "`?"));
+                  }
+                }
+                return Node::make_scalar(name_of(target.*member));
+              },
+          .default_text = [member, name_of](const T& value) { return name_of(value.*member); }};
+}
+
+/// A table inside a table.
+template <class T, class S>
+Row<T> nested(std::string key, S T::*member, const Table<S>& table, std::string help) {
+  return {.key = std::move(key),
+          .type = "keys",
+          .help = std::move(help),
+          .read = [member, table](const Cursor& at,
+                                  T& target) { return table.read(at, target.*member); },
+          .children = table.describe("")};
+}
+
+}  // namespace invar::options
