@@ -9,6 +9,9 @@
 #include "campaign/start.hpp"
 #include "campaign/view.hpp"
 #include "invar/campaign/run.hpp"
+#include "invar/evaluation/in_place_evaluator.hpp"
+#include "invar/evaluation/pool_evaluator.hpp"
+#include "invar/evaluation/setup.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/store/campaign_store.hpp"
 
@@ -62,8 +65,8 @@ int exit_code_of(StopReason reason) {
 }
 
 /// Drives the loop on rank 0 and leaves everything written; the exit code.
-int manage(const Study& study, const Request& request, const Opened& opened, int num_ranks,
-           method::Evaluator& evaluator) {
+int drive(const Study& study, const Request& request, const Opened& opened, int num_ranks,
+          method::Evaluator& evaluator) {
   store::CampaignStore& store = *opened.store;
   method::Method& method = *opened.method;
   const std::string study_text = store.manifest().study_text;
@@ -94,7 +97,61 @@ int manage(const Study& study, const Request& request, const Opened& opened, int
   return exit_code;
 }
 
+/// How long groups that are still at work may take to leave when the campaign ends, in seconds.
+constexpr double patience_s = 5.0;
+
 }  // namespace
+
+Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request) {
+  const parallel::Comm& all = groups.all();
+  const auto model = evaluation::make_model(
+      groups, study.make_model,
+      {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
+
+  const parallel::StopFlag stop;
+  std::unique_ptr<method::Evaluator> evaluator;
+  evaluation::PoolEvaluator* pool = nullptr;
+  const Opened opened = parallel::agree(all, [&]() -> Opened {
+    if (!groups.is_manager()) {
+      return {};
+    }
+    if (all.size() == 1) {
+      evaluator = std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation,
+                                                                 stop);
+    } else {
+      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
+      pool = owned.get();
+      evaluator = std::move(owned);
+    }
+    return open(study, request);
+  });
+
+  int exit_code = 0;
+  std::exception_ptr failure;
+  if (groups.is_manager()) {
+    request.say(groups.description(study.evaluation.concurrency));
+    try {
+      exit_code = drive(study, request, opened, all.size(), *evaluator);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (pool != nullptr) {
+      pool->shut_down(patience_s);
+      if (pool->must_abort()) {  // the others cannot be waited for
+        if (failure) {
+          std::rethrow_exception(failure);
+        }
+        return {.exit_code = exit_code, .must_abort = true};
+      }
+    }
+  } else {
+    evaluation::serve_model(groups, model.get());
+  }
+  parallel::agree_on(all, failure);
+  std::string code = std::to_string(exit_code);
+  parallel::broadcast(all, code);
+  return {.exit_code = std::stoi(code)};
+}
 
 void pack(const std::filesystem::path& directory, const Study& study) {
   store::CampaignStore store(directory);
