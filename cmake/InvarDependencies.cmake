@@ -1,7 +1,5 @@
 # Every third-party package, found once, as imported targets.
 find_package(MPI 3.1 REQUIRED COMPONENTS C)
-# The C interface only: the C++ one of old would have to be linked too.
-target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PETSC REQUIRED IMPORTED_TARGET GLOBAL PETSc>=3.18)
 set(HDF5_PREFER_PARALLEL TRUE)
