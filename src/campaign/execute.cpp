@@ -116,8 +116,8 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
       return {};
     }
     if (all.size() == 1) {
-      evaluator = std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation,
-                                                                 stop);
+      evaluator =
+          std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
     } else {
       auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
       pool = owned.get();
