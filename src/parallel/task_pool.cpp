@@ -105,7 +105,7 @@ bool TaskPool::write_off_late_groups(const Callbacks& callbacks) {
     --num_busy_;
     has_lost = true;
     // The tasks stay: MPI may still read their bytes.
-    Loss loss{.group = index, .running = group.tasks.front().ticket, .queued = {}};
+    Loss loss{.group = index, .running = group.tasks.front().ticket};
     for (std::size_t i = 1; i < group.tasks.size(); ++i) {
       loss.queued.push_back(group.tasks[i].ticket);
     }
