@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -130,18 +131,22 @@ Row<T> real(std::string key, double T::*member, Range range, std::string help,
           .default_text = [member](const T& value) { return real_text(value.*member); }};
 }
 
-/// A real number or none.
+/// A real number or none (nothing, or the word).
 template <class T>
 Row<T> optional_real(std::string key, std::optional<double> T::*member, Range range,
                      std::string help, std::string unit = "") {
   return {.key = std::move(key),
-          .type = "number",
+          .type = "number or none",
           .help = std::move(help),
           .unit = std::move(unit),
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
-                if (const auto value = read_real(at, range)) {
+                const bool is_none = at.present() && at.node->kind == Node::Kind::scalar &&
+                                     normalized(at.node->scalar) == "none";
+                if (is_none) {
+                  target.*member = std::nullopt;
+                } else if (const auto value = read_real(at, range)) {
                   target.*member = *value;
                 }
                 return target.*member ? Node::make_real(*(target.*member)) : Node{};
@@ -163,8 +168,13 @@ Row<T> integer(std::string key, Integer T::*member, Range range, std::string hel
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
-                if (const auto value = read_integer(at, range)) {
+                const auto value = read_integer(at, range);
+                if (value && std::in_range<Integer>(*value)) {
                   target.*member = static_cast<Integer>(*value);
+                } else if (value) {
+                  at.problem("expected a whole number <= " +
+                             std::to_string(std::numeric_limits<Integer>::max()) + ", found " +
+                             at.node->description());
                 }
                 return Node::make_scalar(std::to_string(target.*member));
               },
@@ -198,9 +208,7 @@ Row<T> text(std::string key, std::string T::*member, std::string help) {
                 if (const auto value = read_text(at)) {
                   target.*member = *value;
                 }
-                Node node = Node::make_scalar(target.*member);
-                node.is_quoted = true;
-                return node;
+                return Node::make_text(target.*member);
               },
           .default_text = [member](const T& value) { return "\"" + value.*member + "\""; }};
 }
