@@ -41,9 +41,13 @@ struct Row {
 /// A name for an enumerator, with other spellings that are accepted.
 template <class E>
 struct Choice {
+  // A constructor, because g++ 12 fails on lists of this struct as an aggregate.
+  Choice(E a_value, std::string a_name, std::vector<std::string> some_aliases = {})
+      : value(a_value), name(std::move(a_name)), aliases(std::move(some_aliases)) {}
+
   E value;
   std::string name;
-  std::vector<std::string> aliases = {};
+  std::vector<std::string> aliases;
 };
 
 /// Lower case without blanks around, as names of choices are compared.

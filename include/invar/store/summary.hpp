@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+namespace invar::store {
+
+/// The posterior as campaign.h5 has it.
+///
+/// Shapes: d names, units, mean, std; covariance d x d.
+/// Units:  those of the parameters; ELBO in nats.
+struct PosteriorSummary {
+  std::vector<std::string> names;
+  std::vector<std::string> units;
+  Eigen::VectorXd mean;
+  Eigen::VectorXd std;
+  Eigen::MatrixXd covariance;
+  double elbo = 0.0;
+  double elbo_standard_error = 0.0;
+};
+
+/// A campaign as it stands on disk.
+struct CampaignSummary {
+  std::optional<std::string> status_json;     // status.json
+  std::int64_t num_rounds = 0;                // told
+  std::int64_t num_evaluations = 0;           // recorded, those in the journal included
+  std::int64_t num_failed = 0;                // of them
+  std::int64_t num_journalled = 0;            // of them, not yet in a closed segment
+  std::optional<PosteriorSummary> posterior;  // when campaign.h5 has one
+  std::vector<std::string> notes;             // files that could not be read, and why
+};
+
+/// Looks at a campaign without its lock; it may be running.
+///
+/// MPI:  Manager only.
+/// Cost: the journal, campaign.h5 and 512 bytes of every history segment are read.
+///
+/// @throws Error(no_input)  when the directory is not a campaign
+/// Failure: a file that is damaged is left out and named in `notes`
+CampaignSummary read_summary(const std::filesystem::path& directory);
+
+}  // namespace invar::store
