@@ -21,6 +21,16 @@ class ReaderTest : public ::testing::Test {
     return {.node = &node, .path = "key", .reader = &reader};
   }
 
+  static void add(Reader& to, ErrorKind kind, const Location& where, const std::string& path,
+                  const std::string& text) {
+    Problem problem;
+    problem.kind = kind;
+    problem.where = where;
+    problem.path = path;
+    problem.message = text;
+    to.add(problem);
+  }
+
   std::string message() {
     try {
       reader.throw_if_any();
@@ -39,6 +49,7 @@ TEST_F(ReaderTest, ReadsRealNumbers) {
   EXPECT_EQ(read_real(at(scalar("+1e-3"))), 1e-3);
   EXPECT_EQ(read_real(at(scalar("-7"))), -7.0);
   EXPECT_EQ(read_real(at(scalar(".5"))), 0.5);
+  EXPECT_EQ(read_real(at(scalar("5e-324"))), 5e-324);
   EXPECT_EQ(read_real(at(scalar(".inf")), Range::above(0).or_infinite()),
             std::numeric_limits<double>::infinity());
   EXPECT_EQ(message(), "");
@@ -114,10 +125,10 @@ TEST_F(ReaderTest, GivesNothingAndNoProblemWhereAKeyIsAbsent) {
 }
 
 TEST_F(ReaderTest, ListsEveryProblemInTheOrderOfTheFile) {
-  reader.add({ErrorKind::config, {"study.yaml", 9, 2}, "b", "second"});
-  reader.add({ErrorKind::config, {.file = "command line"}, "c", "third"});
-  reader.add({ErrorKind::config, {"study.yaml", 2, 4}, "a", "first"});
-  reader.add({ErrorKind::config, {}, "", "last"});
+  add(reader, ErrorKind::config, {"study.yaml", 9, 2}, "b", "second");
+  add(reader, ErrorKind::config, {"command line", 0, 0}, "c", "third");
+  add(reader, ErrorKind::config, {"study.yaml", 2, 4}, "a", "first");
+  add(reader, ErrorKind::config, Location{}, "", "last");
 
   EXPECT_EQ(message(),
             "study.yaml:2:4: `a`: first\nstudy.yaml:9:2: `b`: second\n"
@@ -128,7 +139,7 @@ TEST_F(ReaderTest, ThrowsTheSharedKindOrConfig) {
   const auto kind_of = [this](std::vector<ErrorKind> kinds) {
     Reader own(files);
     for (const ErrorKind kind : kinds) {
-      own.add({kind, {}, "", "wrong"});
+      add(own, kind, Location{}, "", "wrong");
     }
     try {
       own.throw_if_any();

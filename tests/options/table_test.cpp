@@ -40,7 +40,7 @@ const Table<Sample>& sample_table() {
       integer("count", &Sample::count, Range::at_least(1), "how many"),
       boolean("is_loud", &Sample::is_loud, "how loud"),
       text("name", &Sample::name, "how called"),
-      choice("color", &Sample::color, {{Color::red, "red", {"rouge"}}, {Color::green, "green", {}}},
+      choice("color", &Sample::color, {{Color::red, "red", {"rouge"}}, {Color::green, "green"}},
              "how it looks"),
       nested("inner", &Sample::inner, inner_table(), "what is inside"),
   });
