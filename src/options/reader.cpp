@@ -34,6 +34,20 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return previous.back();
 }
 
+/// The dotted key whose last part is `key`; "" when none or several have it.
+std::string path_ending_with(const std::string& key, const std::vector<std::string>& paths) {
+  std::string found;
+  for (const std::string& path : paths) {
+    if (path == key || path.ends_with("." + key)) {
+      if (!found.empty() && found != path) {
+        return "";
+      }
+      found = path;
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string normalized(const std::string& text) {
@@ -110,10 +124,16 @@ void Cursor::refuse_unknown_keys(const std::vector<std::string>& known) const {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) {
       continue;
     }
+    const std::string elsewhere = path_ending_with(entry.key, reader->known_paths());
     const std::string near = nearest(entry.key, known);
+    std::string remedy = fmt::format("known here: {}", fmt::join(known, ", "));
+    if (!elsewhere.empty()) {
+      remedy = "it belongs at `" + elsewhere + "`";
+    } else if (!near.empty()) {
+      remedy = "did you mean `" + near + "`?";
+    }
     reader->add({ErrorKind::config, entry.where, path.empty() ? entry.key : path + "." + entry.key,
-                 near.empty() ? fmt::format("unknown key; known here: {}", fmt::join(known, ", "))
-                              : "unknown key; did you mean `" + near + "`?"});
+                 "unknown key; " + remedy});
   }
 }
 

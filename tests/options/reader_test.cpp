@@ -165,6 +165,17 @@ TEST_F(ReaderTest, RefusesUnknownKeysAndNamesTheNearest) {
             "`key.zzz`: unknown key; known here: sample_size, mean");
 }
 
+TEST_F(ReaderTest, SaysWhereAMisplacedKeyBelongs) {
+  reader = Reader(files, {"inference.sample_size", "a.mean", "b.mean"});
+  const Node node = map({{"sample_size", scalar("3")}, {"mean", scalar("1")}});
+
+  at(node).refuse_unknown_keys({"samples"});
+
+  EXPECT_EQ(message(),
+            "`key.sample_size`: unknown key; it belongs at `inference.sample_size`\n"
+            "`key.mean`: unknown key; known here: samples");
+}
+
 TEST_F(ReaderTest, GivesAChildItsPathAndTheParentsPlaceWhenItIsAbsent) {
   Node node = map({{"a", scalar("1")}});
   node.where = {"study.yaml", 4, 1};

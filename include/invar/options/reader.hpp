@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -51,9 +52,12 @@ struct Problem {
 /// MPI: Local.
 class Reader {
  public:
-  explicit Reader(Files& files) : files_(&files) {}
+  /// @param known_paths  dotted keys of the whole study, to say where a misplaced key belongs
+  explicit Reader(Files& files, std::vector<std::string> known_paths = {})
+      : files_(&files), known_paths_(std::move(known_paths)) {}
 
   [[nodiscard]] Files& files() const { return *files_; }
+  [[nodiscard]] const std::vector<std::string>& known_paths() const { return known_paths_; }
   void add(Problem problem) { problems_.push_back(std::move(problem)); }
   [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
 
@@ -62,6 +66,7 @@ class Reader {
 
  private:
   Files* files_;
+  std::vector<std::string> known_paths_;
   std::vector<Problem> problems_;
 };
 
@@ -80,7 +85,8 @@ struct Cursor {
   /// Records a problem at this place.
   void problem(const std::string& message, ErrorKind kind = ErrorKind::config) const;
 
-  /// Records a problem for every key of this map that is not in `known`, naming the nearest one.
+  /// Records a problem for every key of this map that is not in `known`, naming the place where
+  /// such a key belongs, or else the nearest key.
   void refuse_unknown_keys(const std::vector<std::string>& known) const;
 };
 

@@ -19,6 +19,7 @@ struct Description {
   std::string default_text;
   std::string allowed;
   std::string help;
+  std::string condition = {};  // of a key that is there only sometimes, such as "type: linear"
 };
 
 /// One key of an options struct `T`: how it is read, and how it is explained.

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "invar/options/node.hpp"
+
+namespace invar::app {
+
+/// Applies `--set key=value`: a dotted key, and a value in YAML. Maps on the way are made.
+///
+/// MPI: Local; the same on all ranks.
+///
+/// @param root        the parsed study
+/// @param assignment  such as "inference.sample_size=64"
+/// @throws Error(usage)  when there is no `=`, the key is no dotted path or leads through a value
+///                       that has no keys, or the value is no YAML
+void apply_override(options::Node& root, const std::string& assignment);
+
+}  // namespace invar::app
