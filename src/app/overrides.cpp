@@ -1,7 +1,7 @@
 #include "app/overrides.hpp"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "app/yaml.hpp"
 #include "invar/core/error.hpp"
@@ -67,8 +67,8 @@ void apply_override(Node& root, const std::string& assignment) {
     if (node->kind == Node::Kind::null) {
       node->kind = Node::Kind::map;
     } else if (node->kind != Node::Kind::map) {
-      fail(assignment, "the value above `" + keys[i] + "` is " + node->description() +
-                           ", which has no keys");
+      fail(assignment,
+           "the value above `" + keys[i] + "` is " + node->description() + ", which has no keys");
     }
     Node* child = node->find(keys[i]);
     if (child == nullptr) {
@@ -80,6 +80,15 @@ void apply_override(Node& root, const std::string& assignment) {
     node = child;
   }
   *node = parse_value(assignment, assignment.substr(equals + 1));
+}
+
+options::Node parse_study(const std::string& text, const std::string& name,
+                          const std::vector<std::string>& overrides) {
+  Node root = parse_yaml(text, name);
+  for (const std::string& assignment : overrides) {
+    apply_override(root, assignment);
+  }
+  return root;
 }
 
 }  // namespace invar::app

@@ -32,7 +32,9 @@ std::size_t num_nodes(const Node& node) {
 /// Builds the tree from the parser's events.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string name, options::Origin origin) : name_(std::move(name)), origin_(origin) {}
+  TreeBuilder(std::string name, options::Origin origin) : name_(std::move(name)), origin_(origin) {
+    root_.where = {name_, 1, 1};
+  }
 
   [[nodiscard]] const Node& root() const { return root_; }
   [[nodiscard]] const std::string& problems() const { return problems_; }
@@ -42,7 +44,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void add_problem(const Location& where, const std::string& message) {
-    problems_ += (problems_.empty() ? "" : "\n") + where.text() + ": " + message;
+    problems_ += fmt::format("{}{}: {}", problems_.empty() ? "" : "\n", where.text(), message);
   }
 
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
@@ -56,16 +58,18 @@ class TreeBuilder : public YAML::EventHandler {
     constexpr std::size_t max_copied_nodes = 1'000'000;
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) {
-      add_problem(place(mark), "expected an alias of what ends before it, found one of what it is "
-                               "part of");
+      add_problem(place(mark),
+                  "expected an alias of what ends before it, found one of what it is "
+                  "part of");
       add(make(Node::Kind::null, mark), 0);
       return;
     }
     num_copied_nodes_ += num_nodes(found->second);
     if (num_copied_nodes_ > max_copied_nodes) {
-      throw Error(ErrorKind::config, place(mark).text() + ": the aliases of this file stand for "
-                                                          "more than a million values; write "
-                                                          "them to a data file");
+      throw Error(ErrorKind::config, place(mark).text() +
+                                         ": the aliases of this file stand for "
+                                         "more than a million values; write "
+                                         "them to a data file");
     }
     add(found->second, 0);
   }

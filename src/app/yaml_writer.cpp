@@ -122,9 +122,8 @@ void write_map(const Node& map, const std::string& indent, std::string& out) {
       for (const Node& item : value.items) {
         const std::string dash = indent + "  - ";
         out += dash;
-        out += item.kind == Node::Kind::sequence
-                   ? wrapped_list(item, dash.size(), indent + "    ")
-                   : flow_text(item);
+        out += item.kind == Node::Kind::sequence ? wrapped_list(item, dash.size(), indent + "    ")
+                                                 : flow_text(item);
         out += "\n";
       }
     } else {

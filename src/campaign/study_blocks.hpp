@@ -13,28 +13,11 @@
 // its part of the file is right, so that the blocks after it are still checked.
 namespace invar::campaign {
 
-/// `parameters.prior` and, with the prior beside it, `inference.initial`.
-struct GaussianBlock {
-  Eigen::Index dimension = -1;  // -1: unknown, because the names are wrong
-  space::GaussianFamily family = space::GaussianFamily::diagonal;
-  std::optional<Eigen::VectorXd> mean;
-  std::optional<Eigen::VectorXd> std;
-  std::optional<Eigen::MatrixXd> covariance;
-};
-
-/// `parameters.bounds`.
-struct BoundsBlock {
-  Eigen::Index dimension = -1;
-  std::optional<Eigen::VectorXd> min;
-  std::optional<Eigen::VectorXd> max;
-};
-
 /// `parameters`.
 struct ParametersBlock {
   std::vector<std::string> names;
   std::vector<std::string> units;
-  GaussianBlock prior_block;
-  BoundsBlock bounds_block;
+  space::GaussianFamily family = space::GaussianFamily::diagonal;  // of the prior, right or wrong
   std::optional<space::Prior> prior;
   std::optional<space::Bounds> bounds;
 
@@ -54,22 +37,15 @@ struct ObservationsBlock {
 
 const options::Table<ObservationsBlock>& observations_table();
 
-/// `inference.initial`.
-struct InitialBlock {
-  GaussianBlock distribution;
-  std::optional<std::string> from;
-  std::optional<std::int64_t> round;
-};
-
-/// `inference`; the prior and bounds are set before it is read.
+/// `inference`.
 struct InferenceBlock {
-  const ParametersBlock* parameters = nullptr;
   vi::RunViOptions run_vi;
   InitialOptions initial;
 };
 
 /// Reads `inference` with all its checks; gives what was resolved.
-options::Node read_inference(const options::Cursor& at, InferenceBlock& block);
+options::Node read_inference(const options::Cursor& at, const ParametersBlock& parameters,
+                             InferenceBlock& target);
 
 /// The keys of `inference`, relative to it.
 std::vector<options::Description> describe_inference();
@@ -80,7 +56,15 @@ const options::Table<CampaignOptions>& campaign_table();
 struct Covariance {
   Eigen::VectorXd variances;  // empty when it is a matrix
   Eigen::MatrixXd matrix;     // empty when it is variances
+
+  [[nodiscard]] Eigen::MatrixXd full() const {
+    return matrix.size() > 0 ? matrix : Eigen::MatrixXd(variances.asDiagonal());
+  }
 };
+
+/// Reads standard deviations: one for all or one per component, all positive.
+std::optional<Eigen::VectorXd> read_std(const options::Cursor& at, Eigen::Index size,
+                                        ErrorKind kind, options::Node& resolved);
 
 /// Reads a covariance: a number (the common variance), one variance per component, a matrix, those
 /// from a file, or `{std: ...}` with a number or one standard deviation per component.

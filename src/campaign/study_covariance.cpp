@@ -3,45 +3,37 @@
 #include "campaign/study_blocks.hpp"
 
 namespace invar::campaign {
-namespace {
-
 using options::Cursor;
 using options::Node;
 
-std::optional<Covariance> read_standard_deviations(const Cursor& at, Eigen::Index size,
-                                                   ErrorKind kind, Node& resolved) {
-  at.refuse_unknown_keys({"std"});
-  const Cursor child = at.child("std");
-  const auto array = options::read_array(child, {.kind = kind});
+std::optional<Eigen::VectorXd> read_std(const Cursor& at, Eigen::Index size, ErrorKind kind,
+                                        Node& resolved) {
+  const auto array = options::read_array(at, {.kind = kind});
   if (!array) {
-    if (!child.present()) {
-      child.problem("expected a number or one standard deviation per component, found nothing");
-    }
     return std::nullopt;
   }
-  resolved = *at.node;
-  *resolved.find("std") = array->resolved;
-  const auto deviations = as_vector(child, *array, size, kind);
-  if (!deviations) {
-    return std::nullopt;
-  }
-  for (Eigen::Index i = 0; i < deviations->size(); ++i) {
+  resolved = array->resolved;
+  auto deviations = as_vector(at, *array, size, kind);
+  for (Eigen::Index i = 0; deviations && i < deviations->size(); ++i) {
     if ((*deviations)[i] <= 0) {
-      child.problem(fmt::format("expected positive standard deviations, found {} at position {}",
-                                (*deviations)[i], i + 1),
-                    kind);
+      at.problem(fmt::format("expected positive standard deviations, found {} at position {}",
+                             (*deviations)[i], i + 1),
+                 kind);
       return std::nullopt;
     }
   }
-  return Covariance{.variances = deviations->cwiseAbs2(), .matrix = {}};
+  return deviations;
 }
-
-}  // namespace
 
 std::optional<Covariance> read_covariance(const Cursor& at, Eigen::Index size, ErrorKind kind,
                                           Node& resolved) {
-  if (at.present() && at.node->kind == Node::Kind::map && at.node->find("std") != nullptr) {
-    return read_standard_deviations(at, size, kind, resolved);
+  if (at.present() && at.node->kind == Node::Kind::map && at.child("std").present()) {
+    at.refuse_unknown_keys({"std"});
+    resolved = *at.node;
+    const auto deviations = read_std(at.child("std"), size, kind, *resolved.find("std"));
+    return deviations
+               ? std::optional(Covariance{.variances = deviations->cwiseAbs2(), .matrix = {}})
+               : std::nullopt;
   }
   const auto array = options::read_array(at, {.kind = kind});
   if (!array) {

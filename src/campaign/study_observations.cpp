@@ -36,24 +36,25 @@ Node read_noise(const Cursor& at, ObservationsBlock& target) {
 }  // namespace
 
 const Table<ObservationsBlock>& observations_table() {
-  static const Table<ObservationsBlock> table({
-      {.key = "values",
-       .type = "numbers or file",
-       .help = "the measurements in the order of the model's QoIs: a list, "
-               "{file: obs.csv, columns: [a, b], transform: log} row by row, or "
-               "{file: obs.h5, dataset: /y}",
-       .allowed = "finite",
-       .is_required = true,
-       .read = read_values},
-      {.key = "covariance",
-       .type = "numbers or file",
-       .help = "of the measurement noise: a number (the variance of all), one variance per value, "
-               "a matrix, a file with either, or {std: ...} for standard deviations",
-       .unit = "observations squared",
-       .allowed = "symmetric positive",
-       .is_required = true,
-       .read = read_noise},
-  });
+  static const Table<ObservationsBlock> table = [] {
+    auto values = options::custom<ObservationsBlock>(
+        "values", "numbers or file",
+        "the measurements in the order of the model's QoIs: a list, "
+        "{file: obs.csv, columns: [a, b], transform: log} row by row, or "
+        "{file: obs.h5, dataset: /y}",
+        read_values);
+    values.allowed = "finite";
+    values.is_required = true;
+    auto covariance = options::custom<ObservationsBlock>(
+        "covariance", "numbers or file",
+        "of the measurement noise: a number (the variance of all), one variance per value, a "
+        "matrix, a file with either, or {std: ...} for standard deviations",
+        read_noise);
+    covariance.unit = "observations squared";
+    covariance.allowed = "symmetric positive";
+    covariance.is_required = true;
+    return Table<ObservationsBlock>({std::move(values), std::move(covariance)});
+  }();
   return table;
 }
 

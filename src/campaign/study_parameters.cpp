@@ -16,6 +16,22 @@ using space::GaussianFamily;
 
 constexpr double max_parameters = 1e6;
 
+/// `parameters.prior`.
+struct GaussianBlock {
+  Eigen::Index dimension = -1;
+  GaussianFamily family = GaussianFamily::diagonal;
+  std::optional<Eigen::VectorXd> mean;
+  std::optional<Eigen::VectorXd> std;
+  std::optional<Eigen::MatrixXd> covariance;
+};
+
+/// `parameters.bounds`.
+struct BoundsBlock {
+  Eigen::Index dimension = -1;
+  std::optional<Eigen::VectorXd> min;
+  std::optional<Eigen::VectorXd> max;
+};
+
 /// `{prefix: a, count: 3}`: a1, a2, a3.
 struct NumberedNames {
   std::string prefix;
@@ -104,79 +120,64 @@ Node read_mean(const Cursor& at, GaussianBlock& target) {
   return array ? array->resolved : Node{};
 }
 
-Node read_std(const Cursor& at, GaussianBlock& target) {
-  if (target.family != GaussianFamily::diagonal) {
-    if (at.present()) {
-      at.problem("is a key of `family: diagonal`; give `covariance`, or choose that family");
+Node read_prior_std(const Cursor& at, GaussianBlock& target) {
+  Node resolved;
+  if (target.family == GaussianFamily::diagonal) {
+    if (!at.present()) {
+      at.problem("is required with `family: diagonal`: one standard deviation per parameter");
     }
-    return {};
+    target.std = read_std(at, target.dimension, ErrorKind::config, resolved);
+  } else if (at.present()) {
+    at.problem("is a key of `family: diagonal`; give `covariance`, or choose that family");
   }
-  if (!at.present()) {
-    at.problem("is required with `family: diagonal`: one standard deviation per parameter");
-    return {};
-  }
-  const auto array = read_array(at);
-  if (!array) {
-    return {};
-  }
-  target.std = as_vector(at, *array, target.dimension);
-  if (target.std && target.std->minCoeff() <= 0) {
-    at.problem("expected positive standard deviations, found " +
-               options::real_text(target.std->minCoeff()));
-    target.std.reset();
-  }
-  return array->resolved;
+  return resolved;
 }
 
 Node read_prior_covariance(const Cursor& at, GaussianBlock& target) {
-  if (target.family != GaussianFamily::multivariate) {
-    if (at.present()) {
-      at.problem("is a key of `family: multivariate`; give `std`, or choose that family");
-    }
-    return {};
-  }
-  if (!at.present()) {
-    at.problem("is required with `family: multivariate`: a matrix, or the file that holds one");
-    return {};
-  }
   Node resolved;
-  if (const auto read = read_covariance(at, target.dimension, ErrorKind::config, resolved)) {
-    target.covariance =
-        read->matrix.size() > 0 ? read->matrix : Eigen::MatrixXd(read->variances.asDiagonal());
+  if (target.family == GaussianFamily::multivariate) {
+    if (!at.present()) {
+      at.problem("is required with `family: multivariate`: a matrix, or the file that holds one");
+    }
+    const auto read = read_covariance(at, target.dimension, ErrorKind::config, resolved);
+    if (read) {
+      target.covariance = read->full();
+    }
+  } else if (at.present()) {
+    at.problem("is a key of `family: multivariate`; give `std`, or choose that family");
   }
   return resolved;
 }
 
 const Table<GaussianBlock>& prior_table() {
   static const Table<GaussianBlock> table = [] {
-    const std::string numbers = "numbers or file";
-    return Table<GaussianBlock>({
-        options::choice<GaussianBlock, GaussianFamily>(
-            "family", &GaussianBlock::family,
-            {{GaussianFamily::diagonal, "diagonal"}, {GaussianFamily::multivariate, "multivariate"}},
-            "independent components, or correlated ones; the posterior is of the same family"),
-        {.key = "mean",
-         .type = numbers,
-         .help = "one mean per parameter, or one for all",
-         .unit = "parameters",
-         .allowed = "finite",
-         .is_required = true,
-         .read = read_mean},
-        {.key = "std",
-         .type = numbers,
-         .help = "one standard deviation per parameter, or one for all (family: diagonal)",
-         .unit = "parameters",
-         .allowed = "> 0",
-         .read = read_std,
-         .default_text = [](const GaussianBlock&) { return "required"; }},
-        {.key = "covariance",
-         .type = numbers,
-         .help = "a matrix, variances, or {std: ...} (family: multivariate)",
-         .unit = "parameters squared",
-         .allowed = "symmetric positive definite",
-         .read = read_prior_covariance,
-         .default_text = [](const GaussianBlock&) { return "required"; }},
-    });
+    const auto required = [](const GaussianBlock&) { return std::string("required"); };
+    auto mean = options::custom<GaussianBlock>("mean", "numbers or file",
+                                               "one mean per parameter, or one for all", read_mean);
+    mean.unit = "parameters";
+    mean.allowed = "finite";
+    mean.is_required = true;
+    auto std = options::custom<GaussianBlock>(
+        "std", "numbers or file", "one standard deviation per parameter, or one for all",
+        read_prior_std);
+    std.unit = "parameters";
+    std.allowed = "> 0";
+    std.default_text = required;
+    std.condition = "family: diagonal";
+    auto covariance =
+        options::custom<GaussianBlock>("covariance", "numbers or file",
+                                       "a matrix, variances, or {std: ...}", read_prior_covariance);
+    covariance.unit = "parameters squared";
+    covariance.allowed = "symmetric positive definite";
+    covariance.default_text = required;
+    covariance.condition = "family: multivariate";
+    return Table<GaussianBlock>(
+        {options::choice<GaussianBlock, GaussianFamily>(
+             "family", &GaussianBlock::family,
+             {{GaussianFamily::diagonal, "diagonal"},
+              {GaussianFamily::multivariate, "multivariate"}},
+             "independent components, or correlated ones; the posterior is of the same family"),
+         std::move(mean), std::move(std), std::move(covariance)});
   }();
   return table;
 }
@@ -185,6 +186,7 @@ Node read_prior(const Cursor& at, ParametersBlock& target) {
   GaussianBlock block;
   block.dimension = target.dimension();
   Node resolved = prior_table().read(at, block);
+  target.family = block.family;
   try {
     if (block.dimension > 0 && block.mean && block.std) {
       target.prior = space::Prior::diagonal(*block.mean, *block.std);
@@ -198,33 +200,31 @@ Node read_prior(const Cursor& at, ParametersBlock& target) {
 }
 
 /// A row of `bounds`, where infinity is the open side.
-Row<BoundsBlock> bound_row(const std::string& key, std::optional<Eigen::VectorXd> BoundsBlock::*side,
-                           const std::string& open, const std::string& help) {
-  return {.key = key,
-          .type = "numbers or file",
-          .help = help,
-          .unit = "parameters",
-          .read =
-              [side, open](const Cursor& at, BoundsBlock& target) {
-                if (!at.present()) {
-                  return Node::make_scalar(open);
-                }
-                const auto array = read_array(at, {.has_infinity = true});
-                if (array) {
-                  target.*side = as_vector(at, *array, target.dimension);
-                }
-                return array ? array->resolved : Node{};
-              },
-          .default_text = [open](const BoundsBlock&) { return open; }};
+Row<BoundsBlock> bound_row(const char* key, std::optional<Eigen::VectorXd> BoundsBlock::*side,
+                           const std::string& open) {
+  const bool is_lower = side == &BoundsBlock::min;
+  auto row = options::custom<BoundsBlock>(
+      key, "numbers or file",
+      fmt::format("one {} bound per parameter, or one for all; {} where there is none",
+                  is_lower ? "lower" : "upper", open),
+      [side, open](const Cursor& at, BoundsBlock& target) {
+        if (!at.present()) {
+          return Node::make_scalar(open);
+        }
+        const auto array = read_array(at, {.has_infinity = true});
+        if (array) {
+          target.*side = as_vector(at, *array, target.dimension);
+        }
+        return array ? array->resolved : Node{};
+      });
+  row.unit = "parameters";
+  row.default_text = [open](const BoundsBlock&) { return open; };
+  return row;
 }
 
 const Table<BoundsBlock>& bounds_table() {
-  static const Table<BoundsBlock> table({
-      bound_row("min", &BoundsBlock::min, "-.inf",
-                "one lower bound per parameter, or one for all; -.inf where there is none"),
-      bound_row("max", &BoundsBlock::max, ".inf",
-                "one upper bound per parameter, or one for all; .inf where there is none"),
-  });
+  static const Table<BoundsBlock> table(
+      {bound_row("min", &BoundsBlock::min, "-.inf"), bound_row("max", &BoundsBlock::max, ".inf")});
   return table;
 }
 
@@ -258,31 +258,28 @@ Node read_bounds(const Cursor& at, ParametersBlock& target) {
 }  // namespace
 
 const Table<ParametersBlock>& parameters_table() {
-  static const Table<ParametersBlock> table({
-      {.key = "names",
-       .type = "list of text, or keys",
-       .help = "one name per parameter, or {prefix: a, count: 64} for a1 to a64",
-       .is_required = true,
-       .read = read_names,
-       .children = numbered_names_table().describe("")},
-      {.key = "units",
-       .type = "text or list of text",
-       .help = "one unit per parameter, or one for all",
-       .read = read_units,
-       .default_text = [](const ParametersBlock&) { return "\"\""; }},
-      {.key = "prior",
-       .type = "keys",
-       .help = "what is known of the parameters before the measurements: a Gaussian",
-       .is_required = true,
-       .read = read_prior,
-       .children = prior_table().describe("")},
-      {.key = "bounds",
-       .type = "keys",
-       .help = "limits of the parameters; see inference.bounded_parameter_handling",
-       .read = read_bounds,
-       .default_text = [](const ParametersBlock&) { return "none"; },
-       .children = bounds_table().describe("")},
-  });
+  static const Table<ParametersBlock> table = [] {
+    using Block = ParametersBlock;
+    auto names = options::custom<Block>(
+        "names", "list of text, or keys",
+        "one name per parameter, or {prefix: a, count: 64} for a1 to a64", read_names);
+    names.is_required = true;
+    names.children = numbered_names_table().describe("");
+    auto units = options::custom<Block>("units", "text or list of text",
+                                        "one unit per parameter, or one for all", read_units);
+    units.default_text = [](const Block&) { return std::string("\"\""); };
+    auto prior = options::custom<Block>(
+        "prior", "keys", "what is known of the parameters before the measurements: a Gaussian",
+        read_prior);
+    prior.is_required = true;
+    prior.children = prior_table().describe("");
+    auto bounds = options::custom<Block>(
+        "bounds", "keys", "limits of the parameters; see inference.bounded_parameter_handling",
+        read_bounds);
+    bounds.default_text = [](const Block&) { return std::string("none"); };
+    bounds.children = bounds_table().describe("");
+    return Table<Block>({std::move(names), std::move(units), std::move(prior), std::move(bounds)});
+  }();
   return table;
 }
 

@@ -115,6 +115,11 @@ class TextTable {
 
 Eigen::MatrixXd parse_text_table(const std::string& name, const std::string& bytes,
                                  const std::vector<std::string>& columns) {
+  if (bytes.find('\0') != std::string::npos) {
+    throw Error(ErrorKind::data, name +
+                                     ": expected a text file, found binary data; name the "
+                                     "`dataset` of an HDF5 file");
+  }
   TextTable table(name, columns);
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   std::istringstream lines(bytes.starts_with(byte_order_mark) ? bytes.substr(3) : bytes);

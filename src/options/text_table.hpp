@@ -14,7 +14,7 @@ namespace invar::options {
 /// @param columns  names of the header to take, in this order; empty: all columns
 /// @return         a row per line
 /// @throws Error(data)  with file and line: no such column, a field that is no finite number, lines
-///                      of different lengths, no numbers at all
+///                      of different lengths, no numbers at all, binary data
 Eigen::MatrixXd parse_text_table(const std::string& name, const std::string& bytes,
                                  const std::vector<std::string>& columns);
 

@@ -153,6 +153,12 @@ TEST_F(ArrayTest, NamesFileAndLineOfWhatIsWrongInAFile) {
   }
 }
 
+TEST_F(ArrayTest, RefusesBinaryDataAsText) {
+  EXPECT_FALSE(read(file(std::string("1\0", 2))).has_value());
+
+  EXPECT_THAT(message(), HasSubstr("obs.csv: expected a text file, found binary data"));
+}
+
 TEST_F(ArrayTest, TakesTheLogarithmOfAFile) {
   Node node = file("1\n2.5\n");
   node.set("transform", scalar("log"));

@@ -30,6 +30,7 @@ struct Row {
   std::string help;
   std::string unit = {};
   std::string allowed = {};
+  std::string condition = {};  // as in `Description`
   bool is_required = false;
   /// Reads the cursor into the target (already holding its defaults); gives what was resolved.
   std::function<Node(const Cursor&, T&)> read = {};
@@ -104,7 +105,7 @@ class Table {
                      row.is_required    ? "required"
                      : row.default_text ? row.default_text(defaults)
                                         : "",
-                     row.allowed, row.help});
+                     row.allowed, row.help, row.condition});
       for (Description child : row.children) {
         child.path = stem + row.key + "." + child.path;
         all.push_back(std::move(child));
@@ -268,6 +269,18 @@ Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std
                 return Node::make_scalar(name_of(target.*member));
               },
           .default_text = [member, name_of](const T& value) { return name_of(value.*member); }};
+}
+
+/// A key with a reading function of its own; more is set on the row that is returned.
+template <class T>
+Row<T> custom(std::string key, std::string type, std::string help,
+              std::function<Node(const Cursor&, T&)> read) {
+  Row<T> row;
+  row.key = std::move(key);
+  row.type = std::move(type);
+  row.help = std::move(help);
+  row.read = std::move(read);
+  return row;
 }
 
 /// A table inside a table.
