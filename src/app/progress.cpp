@@ -56,12 +56,6 @@ void Progress::on_round(const method::RoundReport& report) {
   elbo_standard_error_ = d.scalar("elbo_standard_error");
   step_size_ = d.scalar("step_size");
   has_round_ = true;
-  if (!d.messages.empty()) {
-    finish();
-    for (const std::string& message : d.messages) {
-      std::fprintf(stderr, "note: %s\n", message.c_str());
-    }
-  }
   draw(false);
 }
 

@@ -75,7 +75,7 @@ LoopResult run(const Parts& parts) {
       return {StopReason::stopped_early, "not every evaluation of the batch was finished"};
     }
     const auto verdict = evaluation::judge_failures(parts.evaluation, evaluated.result);
-    if (verdict.must_stop) {
+    if (verdict.must_end) {
       return {StopReason::too_many_failures, verdict.message};
     }
     method.tell(evaluated.result);

@@ -42,8 +42,7 @@ PoissonSystem::PoissonSystem(const PoissonOptions& options, MPI_Comm group)
     : n_(options.n),
       k_(options.k),
       tolerance_(options.tolerance),
-      lines_(lines_of_rank(options.n, rank_in(group), size_of(group))),
-      solver_options_("poisson_", options.petsc_options, default_solver) {
+      lines_(lines_of_rank(options.n, rank_in(group), size_of(group))) {
   const PetscInt num_rows = (n_ - 1) * (n_ - 1);
   const PetscInt num_owned = (n_ - 1) * (lines_.end - lines_.begin);
   // A node is coupled to its 3 x 3 neighbourhood, of which two lines can be other ranks'.
@@ -54,6 +53,10 @@ PoissonSystem::PoissonSystem(const PoissonOptions& options, MPI_Comm group)
   check(MatCreateVecs(matrix_.get(), solution_.put(), load_.put()));
   const double h = 1.0 / static_cast<double>(n_);
   check(VecSet(load_.get(), options.source * h * h));
+  solver_options_.emplace(
+      SolverOptions::Sources{
+          .model = "poisson", .study = options.petsc_options, .defaults = default_solver},
+      reinterpret_cast<PetscObject>(matrix_.get()));
   make_solver();
 }
 
@@ -83,7 +86,7 @@ void PoissonSystem::make_solver() {
   MPI_Comm group = MPI_COMM_NULL;
   check(PetscObjectGetComm(reinterpret_cast<PetscObject>(matrix_.get()), &group));
   check(KSPCreate(group, solver_.put()));
-  check(KSPSetOptionsPrefix(solver_.get(), solver_options_.prefix().c_str()));
+  check(KSPSetOptionsPrefix(solver_.get(), solver_options_->prefix().c_str()));
   check(KSPSetTolerances(solver_.get(), tolerance_, 0.0, PETSC_DEFAULT, PETSC_DEFAULT));
   check(KSPSetFromOptions(solver_.get()));
 }

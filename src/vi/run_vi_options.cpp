@@ -196,26 +196,36 @@ void refuse_foreign_keys(const Cursor& at, const std::string& selector,
   }
 }
 
-/// Checks of several keys of a config, after each was read.
+/// Checks of several keys, after each was read.
 template <class Config>
-void check_config(const Cursor& at, const Config& config) {
+void check_config(const Cursor& at, const Config& config, int sample_size) {
   if constexpr (requires { config.max_variational_std; }) {
     if (!(config.max_variational_std > config.min_variational_std)) {
       at.child("max_variational_std")
           .problem(fmt::format("expected more than min_variational_std = {}, found {}",
                                config.min_variational_std, config.max_variational_std));
     }
+  } else {
+    const double largest = sample_size * std::pow(config.line_search_sample_growth_factor,
+                                                  config.max_step_size_decrease_trys);
+    if (!(largest <= max_count)) {
+      at.child("line_search_sample_growth_factor")
+          .problem(fmt::format("expected at most {:g} samples after max_step_size_decrease_trys = "
+                               "{} rejections, found {:g}",
+                               max_count, config.max_step_size_decrease_trys, largest));
+    }
   }
 }
 
 /// Reads one alternative into the variant.
 template <class Config, class Variant>
-Node read_config(const Cursor& at, Variant& variant, const Table<Config>& table,
-                 const std::vector<std::string>& foreign_keys) {
+Node read_config(const Cursor& at, RunViOptions& target, Variant RunViOptions::*member,
+                 const Table<Config>& table, const std::vector<std::string>& foreign_keys) {
+  Variant& variant = target.*member;
   const Config* given = std::get_if<Config>(&variant);
   Config config = given != nullptr ? *given : Config{};
   Node resolved = table.read(at, config, foreign_keys);
-  check_config(at, config);
+  check_config(at, config, target.sample_size);
   variant = config;
   return resolved;
 }
@@ -237,10 +247,10 @@ Row<RunViOptions> config_row(const std::string& key, const std::string& selector
             const std::pair second_keys(second.name, keys_of(second.table));
             if (is_first(target)) {
               refuse_foreign_keys(at, selector, first_keys, second_keys);
-              return read_config(at, target.*member, first.table, second_keys.second);
+              return read_config(at, target, member, first.table, second_keys.second);
             }
             refuse_foreign_keys(at, selector, second_keys, first_keys);
-            return read_config(at, target.*member, second.table, first_keys.second);
+            return read_config(at, target, member, second.table, first_keys.second);
           },
       .children = merged_descriptions(selector, a, b),
   };
@@ -317,6 +327,14 @@ Row<RunViOptions> scaling_row() {
 Table<RunViOptions> make_table() {
   using Options = RunViOptions;
   return Table<Options>({
+      options::integer("sample_size", &Options::sample_size, Range::between(2, max_count),
+                       "model runs per batch; a power of two for rqmc"),
+      seed_row(),
+      options::choice<Options, SamplingMethod>(
+          "sampling_method", &Options::sampling_method,
+          {{SamplingMethod::mc, "mc", {"montecarlo", "monte_carlo"}},
+           {SamplingMethod::rqmc, "rqmc", {"randomized_qmc", "randomized_quasi_monte_carlo"}}},
+          "independent normals, or scrambled Sobol' points"),
       options::choice<Options, OptimizerMethod>(
           "optimizer_method", &Options::optimizer_method,
           {{OptimizerMethod::gradient, "gradient"}, {OptimizerMethod::newton, "newton"}},
@@ -338,14 +356,6 @@ Table<RunViOptions> make_table() {
           std::pair(Alternative<VILegacyLineSearchConfig>{"legacy", legacy_table()},
                     Alternative<VIStochasticNonmonotoneLineSearchConfig>{"stochastic_nonmonotone",
                                                                          stochastic_table()})),
-      options::integer("sample_size", &Options::sample_size, Range::between(2, max_count),
-                       "model runs per batch; a power of two for rqmc"),
-      seed_row(),
-      options::choice<Options, SamplingMethod>(
-          "sampling_method", &Options::sampling_method,
-          {{SamplingMethod::mc, "mc", {"montecarlo", "monte_carlo"}},
-           {SamplingMethod::rqmc, "rqmc", {"randomized_qmc", "randomized_quasi_monte_carlo"}}},
-          "independent normals, or scrambled Sobol' points"),
       options::real("covariance_regularization", &Options::covariance_regularization,
                     finite_from(0), "added to every noise variance", "observations squared"),
       scaling_row(),

@@ -16,13 +16,13 @@ namespace invar::model_petsc {
 ///
 /// Units: lengths in sides of the square.
 struct PoissonOptions {
-  int n = 32;                 // elements along a side
-  int k = 8;                  // blocks of constant coefficient along a side; divides n
-  double source = 10.0;       // f
-  int points_per_side = 13;   // observed at ((i + 1) / (p + 1), (j + 1) / (p + 1)), j fastest
-  Eigen::Matrix2Xd points;    // observed here instead, a column per point; empty: the grid above
-  double tolerance = 1e-13;   // of the linear solver, relative
-  std::string petsc_options;  // such as "-pc_type gamg"
+  int n = 32;                    // elements along a side
+  int k = 8;                     // blocks of constant coefficient along a side; divides n
+  double source = 10.0;          // f
+  int points_per_side = 13;      // observed at ((i + 1) / (p + 1), (j + 1) / (p + 1)), j fastest
+  Eigen::Matrix2Xd points = {};  // observed here instead, a column per point; empty: the grid above
+  double tolerance = 1e-13;      // of the linear solver, relative
+  std::string petsc_options = {};  // such as "-pc_type gamg"
 };
 
 /// The table of those keys. MPI: Local.

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <chrono>
+
+namespace invar::parallel {
+
+/// Paces a loop that looks for something: at first it looks again at once, then it sleeps in naps
+/// that grow with the time waited. The delay it adds is a small share of the wait, and a long wait
+/// costs next to nothing.
+class Backoff {
+ public:
+  /// Call when nothing was found; returns when to look again.
+  void pause();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point since_{};
+  bool has_started_ = false;
+};
+
+}  // namespace invar::parallel
