@@ -42,8 +42,8 @@ std::string bounds_text(const Study& study) {
 }
 
 std::string start_text(const Study& study) {
-  if (study.initial.from_directory) {
-    return fmt::format("the state of {} after {}", *study.initial.from_directory,
+  if (study.initial.from) {
+    return fmt::format("the state of {} after {}", *study.initial.from,
                        study.initial.from_round ? fmt::format("round {}", *study.initial.from_round)
                                                 : "its newest round");
   }

@@ -53,7 +53,8 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
                 const model::ModelRegistry& registry) {
   const parallel::Comm& world = session.world();
   const bool is_resume = arguments.command == Arguments::Command::resume;
-  campaign::Request request{.stop_after = arguments.stop_after};
+  campaign::Request request;
+  request.stop_after = arguments.stop_after;
 
   std::vector<std::string> changes;
   LoadedStudy loaded = [&] {

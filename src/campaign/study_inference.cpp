@@ -133,7 +133,7 @@ Node read_initial(const Cursor& at, const ParametersBlock& parameters, InitialOp
   if (at.reader->problems().size() > num_problems) {
     return resolved;
   }
-  target.from_directory = block.from;
+  target.from = block.from;
   target.from_round = block.round;
   if (block.has_moments() && parameters.prior && block.dimension == parameters.prior->dimension()) {
     target.distribution = make_distribution(at, block, *parameters.prior);
@@ -145,7 +145,7 @@ Node read_initial(const Cursor& at, const ParametersBlock& parameters, InitialOp
 void check_start(const Cursor& at, const ParametersBlock& parameters,
                  const InferenceBlock& inference) {
   const InitialOptions& initial = inference.initial;
-  if (!parameters.prior || !parameters.bounds || initial.from_directory ||
+  if (!parameters.prior || !parameters.bounds || initial.from ||
       inference.run_vi.bounded_parameter_handling != vi::BoundedParameterHandling::transform) {
     return;
   }

@@ -52,7 +52,7 @@ class ResolvedStudy : public ::testing::Test {
       EXPECT_EQ(a.initial.distribution->mean(), b.initial.distribution->mean());
       EXPECT_EQ(a.initial.distribution->covariance(), b.initial.distribution->covariance());
     }
-    EXPECT_EQ(a.initial.from_directory, b.initial.from_directory);
+    EXPECT_EQ(a.initial.from, b.initial.from);
     EXPECT_EQ(a.initial.from_round, b.initial.from_round);
     EXPECT_TRUE(a.resolved.same_value(b.resolved)) << yaml_text(a.resolved) << "\n---\n"
                                                    << yaml_text(b.resolved);
@@ -121,7 +121,7 @@ TEST_F(ResolvedStudy, KeepsTheStartFromAnotherCampaign) {
   folder.write("in/obs.csv", test::sound_data);
   const Study study = read(test::sound_study, {"inference.initial={from: ../other, round: 12}"});
 
-  EXPECT_EQ(study.initial.from_directory, "../other");
+  EXPECT_EQ(study.initial.from, "../other");
   EXPECT_EQ(study.initial.from_round, 12);
   expect_same(study, read_again(study));
 }

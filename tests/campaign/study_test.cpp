@@ -78,7 +78,7 @@ TEST_F(StudyTest, ReadsTheShortestStudyWithAllDefaults) {
   EXPECT_EQ(study.model_type, "echo");
   EXPECT_EQ(study.inference.sample_size, 30);
   EXPECT_FALSE(study.initial.distribution.has_value());
-  EXPECT_FALSE(study.initial.from_directory.has_value());
+  EXPECT_FALSE(study.initial.from.has_value());
   EXPECT_EQ(study.evaluation.ranks_per_model, 1);
   EXPECT_EQ(study.campaign.directory, "campaign");
   EXPECT_EQ(study.campaign.restart_files_to_keep, 10);

@@ -25,7 +25,7 @@ struct CampaignOptions {
 /// Where the variational distribution starts: `inference.initial`.
 struct InitialOptions {
   std::optional<space::Prior> distribution;   // given by mean and std or covariance
-  std::optional<std::string> from_directory;  // branch from another campaign
+  std::optional<std::string> from;            // branch: a campaign, or a restart file
   std::optional<std::int64_t> from_round;     // its newest when not given
 };                                            // neither: the prior
 
