@@ -20,16 +20,25 @@ space::Bounds mixed_bounds() {
           Eigen::Vector4d(3.0, infinity, 5.0, infinity)};
 }
 
-/// The mean and std of T(N(mean, std^2)) by the midpoint rule with very many points.
+/// The mean and std of T(N(mean, std^2)) by the trapezoidal rule with very many points.
 std::pair<double, double> by_brute_force(const space::Transform& transform, double mean,
                                          double std) {
   const Eigen::Index num_points = 400001;
-  const Eigen::ArrayXd z = Eigen::ArrayXd::LinSpaced(num_points, -9.0, 9.0);
-  const Eigen::ArrayXd weights = (-0.5 * z.square()).exp() / (-0.5 * z.square()).exp().sum();
-  const MatrixXd x = (mean + std * z).matrix().transpose();
-  const Eigen::ArrayXd theta = transform.to_physical(x).row(0).transpose();
-  const double first = (weights * theta).sum();
-  return {first, std::sqrt((weights * (theta - first).square()).sum())};
+  MatrixXd x(1, num_points);
+  VectorXd weights(num_points);
+  for (Eigen::Index i = 0; i < num_points; ++i) {
+    const double z = -9.0 + 18.0 * static_cast<double>(i) / static_cast<double>(num_points - 1);
+    x(0, i) = mean + std * z;
+    weights[i] = std::exp(-0.5 * z * z);
+  }
+  weights /= weights.sum();
+  const MatrixXd theta = transform.to_physical(x);
+  const double first = (theta * weights)(0, 0);
+  double second = 0.0;
+  for (Eigen::Index i = 0; i < num_points; ++i) {
+    second += weights[i] * std::pow(theta(0, i) - first, 2);
+  }
+  return {first, std::sqrt(second)};
 }
 
 TEST(PhysicalMoments, AreAccurateOnAllScalesOfTheSpread) {

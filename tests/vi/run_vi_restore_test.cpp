@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"line_search_method", "legacy"},
                  {"line_search_config",
                   {{"initial_step_size", 2.0}, {"relaxation_parameter", 1.05}}}}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& setting) { return setting.param.name; });
 
 TEST(RunVi, HasAStateOfTheStatedSize) {
   const LinearProblem problem = linear_problem(space::GaussianFamily::multivariate);
@@ -145,7 +145,8 @@ TEST(RunVi, HasAStateOfTheStatedSize) {
   method.tell(problem.evaluate(method.ask()));
 
   Eigen::Index num_numbers = 0;
-  for (const auto& [name, value] : method.state().values()) {
+  const method::State state = method.state();
+  for (const auto& [name, value] : state.values()) {
     if (const auto* vector = std::get_if<VectorXd>(&value)) {
       num_numbers += vector->size();
     } else if (const auto* matrix = std::get_if<MatrixXd>(&value)) {

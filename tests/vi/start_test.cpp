@@ -18,7 +18,7 @@ constexpr StdLimits limits{.min = 1e-6, .max = 1e6};
 struct Setting {
   explicit Setting(space::GaussianFamily family) : problem(linear_problem(family)) {}
 
-  [[nodiscard]] InitialState start_at(const Start& start) const {
+  InitialState start_at(const Start& start) const {
     return initial_state(start, problem.space, Target(problem.space, problem.observations, options),
                          limits);
   }
