@@ -42,8 +42,8 @@ void write_status_meanings(const h5::Handle& dataset) {
   for (std::uint8_t value = 0; value <= static_cast<std::uint8_t>(method::Status::cancelled);
        ++value) {
     values.push_back(value);
-    meanings += (value == 0 ? "" : " ") +
-                std::string(method::status_name(static_cast<method::Status>(value)));
+    meanings += value == 0 ? "" : " ";
+    meanings += method::status_name(static_cast<method::Status>(value));
   }
   h5::write_attribute(dataset.get(), "flag_values", values);
   h5::write_attribute(dataset.get(), "flag_meanings", meanings);
