@@ -5,6 +5,8 @@ target_compile_features(invar_flags INTERFACE cxx_std_20)
 target_compile_options(invar_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wnull-dereference)
+# mpi.h without the deprecated C++ bindings, which would have to be linked.
+target_compile_definitions(invar_flags INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
 if(INVAR_LIBSTDCXX_ASSERTIONS)
   target_compile_definitions(invar_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()

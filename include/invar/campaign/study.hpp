@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "invar/evaluation/options.hpp"
 #include "invar/model/model.hpp"
@@ -16,7 +16,7 @@ namespace invar::campaign {
 
 /// Keys of `campaign:`.
 struct CampaignOptions {
-  std::string directory = "campaign";  // relative to the working directory of the program
+  std::string directory = "campaign";  // relative to the study file
   int restart_files_to_keep = 10;
   double segment_seconds = 5.0;  // a segment closes after a round once it is this old
   double segment_megabytes = 16.0;

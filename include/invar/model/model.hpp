@@ -48,7 +48,8 @@ class Model {
   virtual ModelResult evaluate(const Eigen::VectorXd& parameters) = 0;
 };
 
-/// The sizes that the study knows, for models that take theirs from it.
+/// The sizes that the study knows, for models that take theirs from it; 0 where the study does not
+/// say (or is wrong there), and then nothing is compared with it.
 struct ProblemSizes {
   Eigen::Index num_parameters = 0;
   Eigen::Index num_qois = 0;  // number of observations
@@ -71,21 +72,35 @@ struct ModelType {
       read;
 };
 
+/// Something wrong with a model's options that no single key can see.
+struct OptionProblem {
+  std::string key;  // where to report it
+  std::string message;
+};
+
 /// A model type whose options are a struct with a table.
 ///
 /// @param table   of the struct
 /// @param create  makes the model: (options, sizes, group communicator)
+/// @param check   compares keys with each other and with the sizes; asked when each key is sound
 template <class Options>
 ModelType make_model_type(
     std::string name, std::string help, const options::Table<Options>& table,
-    std::function<std::unique_ptr<Model>(const Options&, const ProblemSizes&, MPI_Comm)> create) {
+    std::function<std::unique_ptr<Model>(const Options&, const ProblemSizes&, MPI_Comm)> create,
+    std::function<std::vector<OptionProblem>(const Options&, const ProblemSizes&)> check = {}) {
   return {.name = std::move(name),
           .help = std::move(help),
           .keys = table.describe(""),
-          .read = [table, create](const options::Cursor& at, const ProblemSizes& sizes,
-                                  options::Node& resolved) -> ModelFactory {
+          .read = [table, create, check](const options::Cursor& at, const ProblemSizes& sizes,
+                                         options::Node& resolved) -> ModelFactory {
             Options values{};
+            const std::size_t num_before = at.reader->problems().size();
             resolved = table.read(at, values, {"type"});
+            if (check && at.reader->problems().size() == num_before) {
+              for (const OptionProblem& problem : check(values, sizes)) {
+                at.child(problem.key).problem(problem.message);
+              }
+            }
             return [values, sizes, create](MPI_Comm group) { return create(values, sizes, group); };
           }};
 }

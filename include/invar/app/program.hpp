@@ -1,0 +1,20 @@
+#pragma once
+
+#include "invar/model/model.hpp"
+
+namespace invar::app {
+
+/// The program `invar` with these model types: what main() returns.
+///
+/// Initialises MPI, and PETSc on each group of ranks, reads the command line, and runs one command
+/// (run, resume, check, explain, show, pack). Results go to stdout, progress and messages to
+/// stderr.
+///
+/// MPI:     Collective on all ranks of the job; called once.
+/// Failure: every error is a message on stderr and an exit code (see `ErrorKind`); an error on one
+///          rank alone ends the job by MPI_Abort.
+///
+/// @return the exit code
+int run_program(int argc, char** argv, const model::ModelRegistry& registry);
+
+}  // namespace invar::app

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "invar/evaluation/options.hpp"
+#include "invar/method/evaluator.hpp"
+#include "invar/parallel/groups.hpp"
+#include "invar/parallel/stop_flag.hpp"
+#include "invar/parallel/task_pool.hpp"
+
+namespace invar::evaluation {
+
+/// Hands the points of a batch to the groups of ranks, in index order, each to the first group that
+/// is free.
+///
+/// When runs of the model are cheap, a group holds one point in advance, so that it never waits for
+/// the round trip. A failed run is tried again up to `retries` times, on another group as long as
+/// there is one. A group that exceeds the timeout is written off and the others go on.
+///
+/// MPI: Manager only, of a job of several ranks; the others are in `serve_model`.
+class PoolEvaluator : public method::Evaluator {
+ public:
+  /// Lifetime: groups and stop must outlive it.
+  PoolEvaluator(const parallel::Groups& groups, const EvaluationOptions& options,
+                const parallel::StopFlag& stop);
+
+  /// As `Evaluator::evaluate`. The sink may take its time: the group is given its next point first.
+  ///
+  /// Failure: a run beyond the timeout has the status timeout. When a stop is asked for, or all
+  ///          groups are lost, some samples are never handed over.
+  void evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
+                const Sink& sink) override;
+
+  [[nodiscard]] int num_lost_groups() const noexcept { return pool_.num_lost(); }
+  [[nodiscard]] bool has_lost_all_groups() const noexcept {
+    return pool_.num_lost() == pool_.num_groups();
+  }
+
+  /// Lets all other ranks leave `serve_model`.
+  ///
+  /// @param patience_s  how long to wait for groups that are still at work, in seconds
+  void shut_down(double patience_s);
+
+  /// Whether MPI_Finalize would wait for ever: until `shut_down` has seen all groups leave. Then
+  /// save everything and end with `Session::abort`.
+  [[nodiscard]] bool must_abort() const noexcept { return !have_all_left_; }
+
+ private:
+  class Round;
+
+  void remember_wall(double wall_s);
+
+  const parallel::Groups* groups_;
+  EvaluationOptions options_;
+  const parallel::StopFlag* stop_;
+  parallel::TaskPool pool_;
+  std::vector<std::byte> task_bytes_;
+  std::int64_t next_ticket_ = 0;  // tickets are never used twice
+  double mean_wall_s_ = 0;        // of recent runs
+  std::int64_t num_timed_ = 0;
+  bool have_all_left_ = false;
+};
+
+}  // namespace invar::evaluation

@@ -1,0 +1,84 @@
+#include "app/arguments.hpp"
+
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+
+#include "invar/core/error.hpp"
+#include "invar/core/version.hpp"
+
+namespace invar::app {
+
+Arguments parse_arguments(int argc, char** argv) {
+  Arguments parsed;
+  std::vector<std::string> own;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--") {
+      parsed.petsc.assign(argv + i + 1, argv + argc);
+      break;
+    }
+    own.emplace_back(argv[i]);
+  }
+
+  CLI::App app("Infers the parameters of an expensive simulation from noisy measurements.",
+               "invar");
+  app.footer(
+      "What follows `--` goes to PETSc. Under mpirun, rank 0 manages, the others run the model.");
+  app.set_version_flag("--version",
+                       std::string("invar ") + core::version() + " (" + core::commit() + ")");
+  app.require_subcommand(1);
+  const auto with_overrides = [&](CLI::App* command) {
+    command->add_option("--set", parsed.overrides, "override a key of the study: key=value")
+        ->allow_extra_args(false);
+  };
+  const auto add = [&](const char* name, const char* help, Arguments::Command command) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->callback([&parsed, command] { parsed.command = command; });
+    return sub;
+  };
+
+  CLI::App* run = add("run", "start a campaign", Arguments::Command::run);
+  run->add_option("study", parsed.study, "the study file")->required();
+  run->add_option("--campaign", parsed.campaign, "the campaign's directory");
+  run->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
+      ->check(CLI::NonNegativeNumber);
+  with_overrides(run);
+
+  CLI::App* resume = add("resume", "continue a campaign, to the bit", Arguments::Command::resume);
+  resume->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  resume->add_option("--study", parsed.study, "a changed study; what may not change is refused");
+  resume->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
+      ->check(CLI::NonNegativeNumber);
+  with_overrides(resume);
+
+  CLI::App* check = add("check", "say what is wrong with a study, or what it would run",
+                        Arguments::Command::check);
+  check->add_option("study", parsed.study, "the study file")->required();
+  with_overrides(check);
+
+  CLI::App* explain = add("explain", "explain the keys of a study", Arguments::Command::explain);
+  explain->add_option("key", parsed.key, "a key or the beginning of one, such as inference");
+  explain->add_flag("--markdown", parsed.is_markdown, "as tables for documents");
+
+  CLI::App* show = add("show", "show a campaign and its posterior", Arguments::Command::show);
+  show->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  show->add_flag("--json", parsed.is_json, "for programs");
+
+  CLI::App* pack =
+      add("pack", "write campaign.h5 from everything recorded", Arguments::Command::pack);
+  pack->add_option("directory", parsed.directory, "the campaign's directory")->required();
+
+  try {
+    std::reverse(own.begin(), own.end());  // the order that CLI11 wants
+    app.parse(own);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int status = app.exit(error, out, err);
+    parsed.exit_code = status == 0 ? 0 : static_cast<int>(ErrorKind::usage);
+    parsed.message = status == 0 ? out.str() : err.str();
+  }
+  return parsed;
+}
+
+}  // namespace invar::app

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace invar::app {
+
+/// The command line, parsed.
+struct Arguments {
+  enum class Command { none, run, resume, check, explain, show, pack };
+
+  Command command = Command::none;
+  std::string study;                       // of run, check; of resume: a changed study
+  std::string directory;                   // of resume, show, pack
+  std::string key;                         // of explain
+  std::vector<std::string> overrides;      // --set key=value
+  std::optional<std::string> campaign;     // --campaign DIR
+  std::optional<std::int64_t> stop_after;  // --stop-after N
+  bool is_json = false;                    // of show
+  bool is_markdown = false;                // of explain
+  std::vector<std::string> petsc;          // what follows `--`
+  std::optional<int> exit_code;            // --help, --version and errors: done already
+  std::string message;                     // text for stdout (exit code 0) or stderr
+};
+
+/// Parses the command line; never exits and never prints.
+///
+/// MPI: Local; the same on all ranks.
+Arguments parse_arguments(int argc, char** argv);
+
+}  // namespace invar::app

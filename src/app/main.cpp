@@ -1,0 +1,8 @@
+#include "invar/app/program.hpp"
+#include "invar/model_petsc/builtin_models.hpp"
+
+int main(int argc, char** argv) {
+  invar::model::ModelRegistry registry;
+  invar::model_petsc::add_builtin_models(registry);
+  return invar::app::run_program(argc, argv, registry);
+}

@@ -1,0 +1,104 @@
+#include "invar/app/program.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include "app/arguments.hpp"
+#include "app/check.hpp"
+#include "app/explain.hpp"
+#include "app/run_command.hpp"
+#include "app/show.hpp"
+#include "app/study_bundle.hpp"
+#include "invar/campaign/execute.hpp"
+#include "invar/core/error.hpp"
+#include "invar/parallel/agree.hpp"
+#include "invar/parallel/launch.hpp"
+#include "invar/parallel/session.hpp"
+
+namespace invar::app {
+namespace {
+
+using Command = Arguments::Command;
+
+int print(const std::string& text, std::FILE* stream, int exit_code) {
+  std::fputs(text.c_str(), stream);
+  return exit_code;
+}
+
+/// The commands that one rank does alone.
+int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) {
+  switch (arguments.command) {
+    case Command::check:
+      return print(check_text(arguments.study, arguments.overrides, registry), stdout, 0);
+    case Command::explain: {
+      const auto keys = campaign::describe_study(registry);
+      return print(arguments.is_markdown ? explain_markdown(keys, arguments.key)
+                                         : explain_text(keys, arguments.key),
+                   stdout, 0);
+    }
+    case Command::show:
+      return print(
+          arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),
+          stdout, 0);
+    case Command::pack: {
+      const std::filesystem::path directory = arguments.directory;
+      campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study);
+      return 0;
+    }
+    default:
+      return static_cast<int>(ErrorKind::usage);
+  }
+}
+
+int run(const parallel::Session& session, const Arguments& arguments,
+        const model::ModelRegistry& registry) {
+  const parallel::Comm& world = session.world();
+  if (arguments.exit_code) {
+    return world.rank() == 0 ? print(arguments.message, *arguments.exit_code == 0 ? stdout : stderr,
+                                     *arguments.exit_code)
+                             : *arguments.exit_code;
+  }
+  if (arguments.command == Command::run || arguments.command == Command::resume) {
+    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    return run_command(session, arguments, registry);
+  }
+  std::string code = "0";
+  parallel::agree(world, [&] {
+    if (world.rank() == 0) {
+      code = std::to_string(run_alone(arguments, registry));
+    }
+  });
+  parallel::broadcast(world, code);
+  return std::stoi(code);
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
+  const Arguments arguments = parse_arguments(argc, argv);
+  // Outside the `try`: what one rank alone throws must end the job before the session waits.
+  const parallel::Session session(argc, argv);
+  const int rank = session.world().rank();
+  try {
+    return run(session, arguments, registry);
+  } catch (const parallel::CollectiveError& error) {
+    if (rank == 0) {
+      std::fprintf(stderr, "invar: %s\n", error.what());
+    }
+    return error.exit_code();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "invar: rank %d: %s\n", rank, error.what());
+    std::fflush(nullptr);
+    if (session.world().size() == 1) {
+      return error.exit_code();
+    }
+    parallel::Session::abort(error.exit_code());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "invar: rank %d: unexpected: %s\n", rank, error.what());
+    std::fflush(nullptr);
+    parallel::Session::abort(static_cast<int>(ErrorKind::internal));
+  }
+}
+
+}  // namespace invar::app

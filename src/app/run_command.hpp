@@ -1,0 +1,16 @@
+#pragma once
+
+#include "app/arguments.hpp"
+#include "invar/model/model.hpp"
+#include "invar/parallel/session.hpp"
+
+namespace invar::app {
+
+/// `invar run` and `invar resume`.
+///
+/// MPI: Collective on the session's world. Ends the job by MPI_Abort where a group was given up.
+/// @return the exit code, the same on all ranks
+int run_command(const parallel::Session& session, const Arguments& arguments,
+                const model::ModelRegistry& registry);
+
+}  // namespace invar::app

@@ -1,0 +1,105 @@
+#include "app/show.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/progress.hpp"
+#include "invar/store/summary.hpp"
+
+namespace invar::app {
+namespace {
+
+using nlohmann::json;
+
+json number(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+json numbers(const Eigen::VectorXd& values) {
+  json list = json::array();
+  for (const double value : values) {
+    list.push_back(number(value));
+  }
+  return list;
+}
+
+/// status.json, or an empty object while there is none.
+json status_of(const store::CampaignSummary& summary) {
+  return json::parse(summary.status_json.value_or("{}"), nullptr, false);
+}
+
+}  // namespace
+
+std::string show_json(const std::filesystem::path& directory) {
+  const store::CampaignSummary summary = store::read_summary(directory);
+  json status = status_of(summary);
+  if (!status.is_object()) {
+    status = json::object();
+  }
+  json shown = {
+      {"status", status.value("status", "unknown")},
+      {"stop_reason", status.value("stop_reason", "none")},
+      {"rounds", summary.num_rounds},
+      {"evaluations", summary.num_evaluations},
+      {"failed", summary.num_failed},
+      {"posterior", nullptr},
+      {"elbo", nullptr},
+      {"seconds", status.value("seconds", 0.0)},
+  };
+  if (const auto& posterior = summary.posterior) {
+    json covariance = json::array();
+    for (Eigen::Index j = 0; j < posterior->covariance.rows(); ++j) {
+      covariance.push_back(numbers(posterior->covariance.row(j).transpose()));
+    }
+    shown["posterior"] = {{"names", posterior->names},
+                          {"mean", numbers(posterior->mean)},
+                          {"std", numbers(posterior->std)},
+                          {"covariance", covariance}};
+    shown["elbo"] = number(posterior->elbo);
+  }
+  return shown.dump(2) + "\n";
+}
+
+std::string show_text(const std::filesystem::path& directory) {
+  const store::CampaignSummary summary = store::read_summary(directory);
+  const json status = status_of(summary);
+  std::string text = fmt::format("campaign {}\n", directory.string());
+  if (status.is_object() && status.contains("status")) {
+    text += fmt::format("status        {} ({}), {}\n", status.value("status", "unknown"),
+                        status.value("stop_reason", "none"),
+                        duration_text(status.value("seconds", 0.0)));
+    if (const std::string message = status.value("message", ""); !message.empty()) {
+      text += fmt::format("              {}\n", message);
+    }
+  }
+  text += fmt::format("rounds        {}\n", summary.num_rounds);
+  text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
+                      summary.num_failed, summary.num_journalled);
+  for (const std::string& note : summary.notes) {
+    text += "note          " + note + "\n";
+  }
+  if (!summary.posterior) {
+    return text +
+           "no posterior yet: campaign.h5 is written at the end and now and then before it\n";
+  }
+  const store::PosteriorSummary& posterior = *summary.posterior;
+  text += fmt::format("ELBO          {:.8g} +- {:.2g}\n\n", posterior.elbo,
+                      posterior.elbo_standard_error);
+  std::size_t width = 9;
+  for (const std::string& name : posterior.names) {
+    width = std::max(width, name.size());
+  }
+  text += fmt::format("{:{}}  {:>14}  {:>14}  unit\n", "parameter", width, "mean", "std");
+  for (std::size_t j = 0; j < posterior.names.size(); ++j) {
+    const auto row = static_cast<Eigen::Index>(j);
+    text += fmt::format("{:{}}  {:>14.7g}  {:>14.7g}  {}\n", posterior.names[j], width,
+                        posterior.mean[row], posterior.std[row],
+                        j < posterior.units.size() ? posterior.units[j] : "");
+  }
+  return text;
+}
+
+}  // namespace invar::app

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "app/study_files.hpp"
+#include "invar/campaign/study.hpp"
+#include "invar/parallel/comm.hpp"
+
+namespace invar::app {
+
+/// A study with the bytes it was read from.
+struct LoadedStudy {
+  campaign::Study study;
+  FileCopies copies;
+};
+
+/// Reads a study file with overrides, on this rank alone.
+///
+/// MPI: Local.
+/// @throws Error(no_input, config, data, usage)
+LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                       const model::ModelRegistry& registry);
+
+/// The same on all ranks: rank 0 reads the disk, all read the same bytes.
+///
+/// MPI: Collective on comm.
+/// @throws parallel::CollectiveError
+LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,
+                              const std::vector<std::string>& overrides,
+                              const model::ModelRegistry& registry);
+
+}  // namespace invar::app

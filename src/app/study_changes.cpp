@@ -1,0 +1,88 @@
+#include "app/study_changes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "invar/core/error.hpp"
+
+namespace invar::app {
+namespace {
+
+using options::Node;
+
+std::string value_text(const Node* node) {
+  if (node == nullptr || node->kind == Node::Kind::null) {
+    return "none";
+  }
+  if (node->kind == Node::Kind::scalar) {
+    return node->scalar;
+  }
+  std::string text;
+  for (const Node& item : node->items) {
+    text += (text.empty() ? "[" : ", ") + value_text(&item);
+  }
+  return node->kind == Node::Kind::map ? node->description() : text + "]";
+}
+
+void compare(const Node* before, const Node* after, const std::string& path,
+             std::vector<std::string>& changes) {
+  const bool are_maps = before != nullptr && after != nullptr && before->kind == Node::Kind::map &&
+                        after->kind == Node::Kind::map;
+  if (!are_maps) {
+    const bool is_same =
+        before != nullptr && after != nullptr ? before->same_value(*after) : before == after;
+    if (!is_same) {
+      changes.push_back(path + ": " + value_text(before) + " -> " + value_text(after));
+    }
+    return;
+  }
+  const std::string stem = path.empty() ? "" : path + ".";
+  for (const options::Entry& entry : before->entries) {
+    compare(&entry.value, after->find(entry.key), stem + entry.key, changes);
+  }
+  for (const options::Entry& entry : after->entries) {
+    if (before->find(entry.key) == nullptr) {
+      compare(nullptr, &entry.value, stem + entry.key, changes);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> changed_keys(const Node& before, const Node& after) {
+  std::vector<std::string> changes;
+  compare(&before, &after, "", changes);
+  return changes;
+}
+
+void refuse_changes_that_mix(const std::vector<std::string>& changes) {
+  constexpr std::array harmless = {
+      "title:",
+      "evaluation.concurrency:",
+      "evaluation.timeout_s:",
+      "evaluation.retries:",
+      "evaluation.on_failure:",
+      "evaluation.failure_budget:",
+      "campaign.",
+      "inference.optimizer_config.max_iterations:",
+      "inference.optimizer_config.gradient_norm_tolerance:",
+      "inference.elbo_relative_tolerance:",
+  };
+  std::string refused;
+  for (const std::string& change : changes) {
+    const bool is_harmless = std::any_of(harmless.begin(), harmless.end(),
+                                         [&](const char* key) { return change.starts_with(key); });
+    if (!is_harmless) {
+      refused += "\n  " + change;
+    }
+  }
+  if (!refused.empty()) {
+    throw Error(
+        ErrorKind::config,
+        "the study differs from the campaign's in what its evaluations depend on:" + refused +
+            "\nresume it with its own study, or start a new campaign with `invar run` "
+            "(`inference.initial: {from: DIR}` begins where this one stands)");
+  }
+}
+
+}  // namespace invar::app

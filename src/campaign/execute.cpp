@@ -1,0 +1,165 @@
+#include "invar/campaign/execute.hpp"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "campaign/reporting.hpp"
+#include "invar/campaign/start.hpp"
+#include "campaign/view.hpp"
+#include "invar/campaign/run.hpp"
+#include "invar/evaluation/in_place_evaluator.hpp"
+#include "invar/evaluation/pool_evaluator.hpp"
+#include "invar/evaluation/setup.hpp"
+#include "invar/parallel/agree.hpp"
+#include "invar/store/campaign_store.hpp"
+
+namespace invar::campaign {
+namespace {
+
+using method::StopReason;
+
+/// What rank 0 holds of an open campaign.
+struct Opened {
+  std::unique_ptr<store::CampaignStore> store;
+  std::unique_ptr<method::Method> method;
+};
+
+Opened open(const Study& study, const Request& request) {
+  Opened opened;
+  opened.method = make_method(study, request.base);
+  if (request.creation) {
+    store::create_campaign(request.directory, *request.creation);
+  }
+  opened.store = std::make_unique<store::CampaignStore>(
+      request.directory,
+      store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
+                          .segment_seconds = study.campaign.segment_seconds,
+                          .segment_megabytes = study.campaign.segment_megabytes});
+  if (request.change) {
+    opened.store->replace_manifest(*request.change);
+  }
+  request.on_open(opened.store->log_path());
+  for (const std::string& note : opened.store->recovery_notes()) {
+    request.say(note);
+  }
+  if (const auto& restart = opened.store->restart_point()) {
+    opened.method->restore(restart->state);
+    request.say(fmt::format("continuing after round {}, {} evaluations on record",
+                            restart->num_rounds, opened.store->num_evaluations()));
+  }
+  return opened;
+}
+
+int exit_code_of(StopReason reason) {
+  switch (reason) {
+    case StopReason::too_many_failures:
+    case StopReason::non_finite:
+      return static_cast<int>(ErrorKind::unavailable);
+    case StopReason::stopped_early:
+      return static_cast<int>(ErrorKind::stopped_early);
+    default:
+      return 0;
+  }
+}
+
+/// Drives the loop on rank 0 and leaves everything written; the exit code.
+int drive(const Study& study, const Request& request, const Opened& opened, int num_ranks,
+          method::Evaluator& evaluator) {
+  store::CampaignStore& store = *opened.store;
+  method::Method& method = *opened.method;
+  const std::string study_text = store.manifest().study_text;
+  const auto write_view = [&] {
+    store.write_view(make_view(study, study_text, num_ranks, method));
+  };
+  StatusWriter status(store);
+  ViewRefresher refresher(write_view);
+  std::int64_t num_rounds_left = request.stop_after.value_or(-1);
+
+  Parts parts{.method = method,
+              .evaluator = evaluator,
+              .store = store,
+              .evaluation = study.evaluation,
+              .observers = request.observers,
+              .is_stop_wanted = [&] { return num_rounds_left >= 0 && num_rounds_left-- == 0; }};
+  parts.observers.push_back(&status);
+  parts.observers.push_back(&refresher);
+  const LoopResult result = run(parts);
+
+  store.close_segment(method);
+  write_view();
+  const int exit_code = exit_code_of(result.stop_reason);
+  const std::string ending = exit_code == 0 ? "finished" : exit_code == 75 ? "stopped" : "failed";
+  status.write(ending, result.stop_reason, result.message);
+  request.say(fmt::format("{}: {}{}{}", ending, method::stop_reason_name(result.stop_reason),
+                          result.message.empty() ? "" : "; ", result.message));
+  return exit_code;
+}
+
+/// How long groups that are still at work may take to leave when the campaign ends, in seconds.
+constexpr double patience_s = 5.0;
+
+}  // namespace
+
+Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request) {
+  const parallel::Comm& all = groups.all();
+  const auto model = evaluation::make_model(
+      groups, study.make_model,
+      {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
+
+  const parallel::StopFlag stop;
+  std::unique_ptr<method::Evaluator> evaluator;
+  evaluation::PoolEvaluator* pool = nullptr;
+  const Opened opened = parallel::agree(all, [&]() -> Opened {
+    if (!groups.is_manager()) {
+      return {};
+    }
+    if (all.size() == 1) {
+      evaluator =
+          std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
+    } else {
+      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
+      pool = owned.get();
+      evaluator = std::move(owned);
+    }
+    return open(study, request);
+  });
+
+  int exit_code = 0;
+  std::exception_ptr failure;
+  if (groups.is_manager()) {
+    request.say(groups.description(study.evaluation.concurrency));
+    try {
+      exit_code = drive(study, request, opened, all.size(), *evaluator);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (pool != nullptr) {
+      pool->shut_down(patience_s);
+      if (pool->must_abort()) {  // the others cannot be waited for
+        if (failure) {
+          std::rethrow_exception(failure);
+        }
+        return {.exit_code = exit_code, .must_abort = true};
+      }
+    }
+  } else {
+    evaluation::serve_model(groups, model.get());
+  }
+  parallel::agree_on(all, failure);
+  std::string code = std::to_string(exit_code);
+  parallel::broadcast(all, code);
+  return {.exit_code = std::stoi(code)};
+}
+
+void pack(const std::filesystem::path& directory, const Study& study) {
+  store::CampaignStore store(directory);
+  const auto method = make_method(study, directory);
+  if (store.restart_point()) {
+    method->restore(store.restart_point()->state);
+  }
+  store.write_view(make_view(study, store.manifest().study_text, 1, *method));
+}
+
+}  // namespace invar::campaign

@@ -1,0 +1,66 @@
+#include "campaign/reporting.hpp"
+
+#include <cmath>
+#include <ctime>
+
+#include <nlohmann/json.hpp>
+
+namespace invar::campaign {
+namespace {
+
+/// JSON has no NaN: null stands for what is not known.
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+
+}  // namespace
+
+void StatusWriter::on_evaluation(const method::Batch& /*batch*/, Eigen::Index /*sample*/,
+                                 const method::Evaluation& /*evaluation*/) {
+  write_if_due();
+}
+
+void StatusWriter::on_round(const method::RoundReport& report) {
+  last_round_ = report.diagnostics;
+  write_if_due();
+}
+
+void StatusWriter::write_if_due() {
+  if (is_first_ || since_written_.seconds() > 1.0) {
+    is_first_ = false;
+    since_written_.restart();
+    write("running", method::StopReason::none, "");
+  }
+}
+
+void StatusWriter::write(const std::string& status, method::StopReason reason,
+                         const std::string& message) {
+  nlohmann::json last_round = nlohmann::json::object();
+  for (const auto& [name, value] : last_round_.scalars) {
+    last_round[name] = number(value);
+  }
+  const nlohmann::json text = {
+      {"status", status},
+      {"stop_reason", method::stop_reason_name(reason)},
+      {"message", message},
+      {"rounds", store_->num_rounds()},
+      {"evaluations", store_->num_evaluations()},
+      {"failed", store_->num_failed()},
+      {"seconds", store_->elapsed_seconds()},
+      {"updated", static_cast<std::int64_t>(std::time(nullptr))},
+      {"last_round", last_round},
+  };
+  store_->write_status(text.dump(2) + "\n");
+}
+
+void ViewRefresher::on_round(const method::RoundReport& /*report*/) {
+  if (since_written_.seconds() < 10.0 || since_written_.seconds() < 100.0 * last_cost_) {
+    return;
+  }
+  const Stopwatch cost;
+  write_();
+  last_cost_ = cost.seconds();
+  since_written_.restart();
+}
+
+}  // namespace invar::campaign

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "invar/method/observer.hpp"
+#include "invar/store/campaign_store.hpp"
+
+namespace invar::campaign {
+
+/// Seconds between two looks at a clock.
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  void restart() { start_ = std::chrono::steady_clock::now(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Keeps status.json up to date while the campaign runs, at most once a second.
+///
+/// MPI: Manager only.
+class StatusWriter final : public method::Observer {
+ public:
+  explicit StatusWriter(store::CampaignStore& store) : store_(&store) {}
+
+  void on_evaluation(const method::Batch& batch, Eigen::Index sample,
+                     const method::Evaluation& evaluation) override;
+  void on_round(const method::RoundReport& report) override;
+
+  /// Writes the status now.
+  /// @param status  "running", "finished", "stopped" or "failed"
+  void write(const std::string& status, method::StopReason reason, const std::string& message);
+
+ private:
+  void write_if_due();
+
+  store::CampaignStore* store_;
+  Stopwatch since_written_;
+  method::RoundDiagnostics last_round_;
+  bool is_first_ = true;
+};
+
+/// Refreshes campaign.h5 while the campaign runs, with at most 1 % of the elapsed time.
+///
+/// MPI: Manager only.
+class ViewRefresher final : public method::Observer {
+ public:
+  /// @param write  writes the view as things stand
+  explicit ViewRefresher(std::function<void()> write) : write_(std::move(write)) {}
+
+  void on_round(const method::RoundReport& report) override;
+
+ private:
+  std::function<void()> write_;
+  Stopwatch since_written_;
+  double last_cost_ = 0.1;  // seconds; a guess before the first one
+};
+
+}  // namespace invar::campaign

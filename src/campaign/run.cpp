@@ -1,0 +1,91 @@
+// The main loop of a campaign. Read this first: everything else serves one of its lines.
+#include "invar/campaign/run.hpp"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "invar/evaluation/failure_policy.hpp"
+#include "invar/store/campaign_store.hpp"
+
+namespace invar::campaign {
+namespace {
+
+using method::Batch;
+using method::BatchResult;
+using method::Evaluation;
+using method::StopReason;
+
+struct Evaluated {
+  BatchResult result;
+  std::int64_t num_recorded = 0;  // answered from the record, not by the model
+  bool is_complete = true;
+};
+
+/// The outcomes of a batch, in index order: what is on record first, then the model's answers,
+/// each recorded before anybody else sees it.
+Evaluated evaluate(const Batch& batch, const Parts& parts) {
+  std::vector<std::optional<Evaluation>> answers = parts.store.begin_batch(batch);
+  std::vector<Eigen::Index> missing;
+  for (Eigen::Index i = 0; i < batch.points.cols(); ++i) {
+    if (!answers[static_cast<std::size_t>(i)]) {
+      missing.push_back(i);
+    }
+  }
+  const auto num_recorded = batch.points.cols() - static_cast<std::int64_t>(missing.size());
+  for (method::Observer* observer : parts.observers) {
+    observer->on_batch(batch, num_recorded);
+  }
+  if (!missing.empty()) {
+    parts.evaluator.evaluate(batch, missing, [&](Eigen::Index sample, Evaluation evaluation) {
+      parts.store.record(batch, sample, evaluation);
+      for (method::Observer* observer : parts.observers) {
+        observer->on_evaluation(batch, sample, evaluation);
+      }
+      answers[static_cast<std::size_t>(sample)] = std::move(evaluation);
+    });
+  }
+  Evaluated evaluated{.num_recorded = num_recorded};
+  for (std::optional<Evaluation>& answer : answers) {
+    if (!answer) {
+      evaluated.is_complete = false;
+      return evaluated;
+    }
+    evaluated.result.evaluations.push_back(std::move(*answer));
+  }
+  return evaluated;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+LoopResult run(const Parts& parts) {
+  method::Method& method = parts.method;
+  while (method.stop_reason() == StopReason::none) {
+    if (parts.is_stop_wanted && parts.is_stop_wanted()) {
+      return {StopReason::stopped_early, "a stop was asked for"};
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const Batch batch = method.ask();
+    const Evaluated evaluated = evaluate(batch, parts);
+    if (!evaluated.is_complete) {
+      return {StopReason::stopped_early, "not every evaluation of the batch was finished"};
+    }
+    const auto verdict = evaluation::judge_failures(parts.evaluation, evaluated.result);
+    if (verdict.must_end) {
+      return {StopReason::too_many_failures, verdict.message};
+    }
+    method.tell(evaluated.result);
+    const method::RoundDiagnostics diagnostics = method.diagnostics();
+    parts.store.commit(batch.round, diagnostics, seconds_since(start), method);
+    for (method::Observer* observer : parts.observers) {
+      observer->on_round({batch, evaluated.result, diagnostics, evaluated.num_recorded});
+    }
+  }
+  return {method.stop_reason(), ""};
+}
+
+}  // namespace invar::campaign

@@ -1,0 +1,40 @@
+#include "invar/evaluation/in_place_evaluator.hpp"
+
+#include <utility>
+
+#include "evaluation/run_model.hpp"
+#include "invar/core/error.hpp"
+
+namespace invar::evaluation {
+
+InPlaceEvaluator::InPlaceEvaluator(const parallel::Groups& groups, model::Model& model,
+                                   const EvaluationOptions& options, const parallel::StopFlag& stop)
+    : groups_(&groups), model_(&model), options_(options), stop_(&stop) {
+  INVAR_EXPECTS(groups.plan().num_ranks == 1);
+  if (options.timeout_s) {
+    throw Error(ErrorKind::config,
+                "evaluation.timeout_s: cannot be enforced on one rank, where the model runs in "
+                "place; start two ranks or more (mpirun -n 2), or leave it out");
+  }
+}
+
+void InPlaceEvaluator::evaluate(const method::Batch& batch,
+                                const std::vector<Eigen::Index>& samples, const Sink& sink) {
+  for (const Eigen::Index sample : samples) {
+    const Eigen::VectorXd parameters = batch.points.col(sample);
+    method::Evaluation evaluation;
+    int attempts = 0;
+    do {
+      if (stop_->is_raised()) {
+        return;
+      }
+      evaluation = run_model(*model_, parameters, groups_->team());
+      ++attempts;
+    } while (evaluation.status != method::Status::ok && attempts <= options_.retries);
+    evaluation.attempts = attempts;
+    evaluation.host = groups_->host_of_group(0);
+    sink(sample, std::move(evaluation));
+  }
+}
+
+}  // namespace invar::evaluation

@@ -1,0 +1,32 @@
+#include "evaluation/task_queue.hpp"
+
+#include <algorithm>
+
+namespace invar::evaluation {
+
+std::optional<std::size_t> TaskQueue::take(int group, bool has_other) {
+  const auto may_run = [&](std::size_t task) {
+    return !has_other || tasks_[task].last_group != group;
+  };
+  std::size_t taken = 0;
+  const auto found = std::find_if(again_.begin(), again_.end(), may_run);
+  if (found != again_.end()) {
+    taken = *found;
+    again_.erase(found);
+  } else if (next_ < tasks_.size()) {
+    taken = next_++;
+  } else {
+    return std::nullopt;
+  }
+  ++tasks_[taken].attempts;
+  tasks_[taken].last_group = group;
+  return taken;
+}
+
+void TaskQueue::put_back(std::size_t task) {
+  --tasks_[task].attempts;
+  tasks_[task].last_group = -1;
+  again_.push_front(task);
+}
+
+}  // namespace invar::evaluation

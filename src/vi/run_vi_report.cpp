@@ -1,0 +1,98 @@
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "invar/vi/moments.hpp"
+#include "invar/vi/run_vi.hpp"
+#include "vi/meaning.hpp"
+
+namespace invar::vi {
+
+std::vector<std::string> RunVi::first_warnings() const {
+  std::vector<std::string> warnings = initial_.warnings;
+  const double smallest = noise_variances_.minCoeff();
+  if (options_.covariance_regularization > 1e-3 * smallest) {
+    warnings.push_back(
+        fmt::format("covariance_regularization = {:g} is more than 1e-3 of the smallest noise "
+                    "variance, {:g}: the noise is taken too large",
+                    options_.covariance_regularization, smallest));
+  }
+  const auto size = static_cast<unsigned>(options_.sample_size);
+  if (options_.sampling_method == SamplingMethod::rqmc && (size & (size - 1)) != 0) {
+    warnings.push_back(
+        fmt::format("sampling_method: rqmc is balanced for a power of two, found sample_size = {}",
+                    options_.sample_size));
+  }
+  return warnings;
+}
+
+void RunVi::report(const Round& round) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const Judged missing{.f = {},
+                       .merit = {.elbo = {none, none, none}, .relative_mse = none},
+                       .log_likelihood = none,
+                       .log_prior = none};
+  const Judged& judged = round.judged ? *round.judged : missing;
+  const auto& accepted = progress_.accepted;
+  diagnostics_.scalars = {
+      {"iteration", round.iteration},
+      {"accepted", round.is_accepted ? 1.0 : 0.0},
+      {"elbo", judged.merit.elbo.value},
+      {"elbo_standard_error", judged.merit.elbo.standard_error},
+      {"relative_mse", judged.merit.relative_mse},
+      {"log_likelihood", judged.log_likelihood},
+      {"log_prior", judged.log_prior},
+      {"entropy", judged.merit.elbo.entropy},
+      {"step_size", round.step_size},
+      {"gradient_norm", accepted ? accepted->gradient_norm : none},
+      {"gradient_snr", accepted ? accepted->gradient.snr : none},
+      {"consecutive_rejections", progress_.rejections},
+      {"num_samples", static_cast<double>(round.num_asked)},
+      {"num_dropped", static_cast<double>(round.num_asked - round.num_kept)},
+  };
+  PhysicalMoments moments = physical_moments(
+      accepted ? accepted->coordinates : initial_.coordinates, target_.transform());
+  diagnostics_.mean = std::move(moments.mean);
+  diagnostics_.std = std::move(moments.std);
+}
+
+std::optional<method::Posterior> RunVi::posterior() const {
+  if (!progress_.accepted) {
+    return std::nullopt;
+  }
+  const AcceptedState& state = *progress_.accepted;
+  const PhysicalMoments moments = physical_moments(state.coordinates, target_.transform());
+  method::Posterior posterior{
+      .mean = moments.mean,
+      .std = moments.std,
+      .covariance = physical_covariance(state.coordinates, initial_.family, target_.transform()),
+      .elbo = state.merit.elbo.value,
+      .elbo_standard_error = state.merit.elbo.standard_error,
+      .samples = state.samples,
+      .qois = state.qois,
+      .optimizer = {}};
+
+  method::State& optimizer = posterior.optimizer;
+  write_meaning(optimizer, space_, options_);
+  optimizer.set("elbo_scaling_factor", target_.scale());
+  optimizer.set("iteration", static_cast<std::int64_t>(state.iteration));
+  optimizer.set("mean", state.coordinates.mean);
+  optimizer.set("log_std", state.coordinates.log_std);
+  optimizer.set("std", state.coordinates.std());
+  if (initial_.family.is_correlated()) {
+    optimizer.set("correlation_cholesky", initial_.family.correlation_cholesky());
+  }
+  const BestState& best = *progress_.best;
+  const PhysicalMoments best_moments = physical_moments(best.coordinates, target_.transform());
+  optimizer.set("best_iteration", static_cast<std::int64_t>(best.iteration));
+  optimizer.set("best_elbo", best.elbo.value);
+  optimizer.set("best_elbo_standard_error", best.elbo.standard_error);
+  optimizer.set("best_mean", best.coordinates.mean);
+  optimizer.set("best_log_std", best.coordinates.log_std);
+  optimizer.set("best_physical_mean", best_moments.mean);
+  optimizer.set("best_physical_std", best_moments.std);
+  return posterior;
+}
+
+}  // namespace invar::vi

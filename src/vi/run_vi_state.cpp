@@ -1,0 +1,198 @@
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "invar/vi/run_vi.hpp"
+#include "vi/meaning.hpp"
+
+namespace invar::vi {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+method::StopReason stop_reason_called(const std::string& name) {
+  for (int i = 0; i <= static_cast<int>(method::StopReason::stopped_early); ++i) {
+    const auto reason = static_cast<method::StopReason>(i);
+    if (name == method::stop_reason_name(reason)) {
+      return reason;
+    }
+  }
+  throw Error(ErrorKind::data, "the saved state has the unknown stop reason `" + name + "`");
+}
+
+/// Reads values of a state and checks their sizes.
+class StateReader {
+ public:
+  explicit StateReader(const method::State& state) : state_(&state) {}
+
+  [[nodiscard]] double real(const std::string& name) const { return state_->get<double>(name); }
+
+  [[nodiscard]] std::int64_t count(const std::string& name) const {
+    const auto value = state_->get<std::int64_t>(name);
+    require(value >= 0, name, "a count", fmt::to_string(value));
+    return value;
+  }
+
+  [[nodiscard]] int small_count(const std::string& name) const {
+    const std::int64_t value = count(name);
+    require(value <= std::numeric_limits<int>::max(), name, "a small count", fmt::to_string(value));
+    return static_cast<int>(value);
+  }
+
+  [[nodiscard]] const VectorXd& vector(const std::string& name, Index size) const {
+    const auto& value = state_->get<VectorXd>(name);
+    require(value.size() == size, name, fmt::format("{} numbers", size),
+            fmt::to_string(value.size()));
+    return value;
+  }
+
+  [[nodiscard]] const MatrixXd& matrix(const std::string& name, Index rows, Index columns) const {
+    const auto& value = state_->get<MatrixXd>(name);
+    require(value.rows() == rows && value.cols() == columns, name,
+            fmt::format("{} x {} numbers", rows, columns),
+            fmt::format("{} x {}", value.rows(), value.cols()));
+    return value;
+  }
+
+  [[nodiscard]] const method::State& state() const { return *state_; }
+
+  static void require(bool condition, const std::string& name, const std::string& expected,
+                      const std::string& found) {
+    if (!condition) {
+      throw Error(ErrorKind::data, fmt::format("the saved state: expected {} for `{}`, found {}",
+                                               expected, name, found));
+    }
+  }
+
+ private:
+  const method::State* state_;
+};
+
+void write_accepted(method::State& state, const AcceptedState& accepted) {
+  state.set("accepted_iteration", static_cast<std::int64_t>(accepted.iteration));
+  state.set("elbo", accepted.merit.elbo.value);
+  state.set("elbo_standard_error", accepted.merit.elbo.standard_error);
+  state.set("entropy", accepted.merit.elbo.entropy);
+  state.set("relative_mse", accepted.merit.relative_mse);
+  state.set("gradient_mean", accepted.gradient.mean);
+  state.set("gradient_log_std", accepted.gradient.log_std);
+  state.set("gradient_snr", accepted.gradient.snr);
+  state.set("gradient_norm", accepted.gradient_norm);
+  state.set("direction_mean", accepted.direction.mean);
+  state.set("direction_log_std", accepted.direction.log_std);
+  state.set("samples", accepted.samples);
+  state.set("qois", accepted.qois);
+}
+
+AcceptedState read_accepted(const StateReader& in, const Coordinates& at, Index num_qois) {
+  const Index dimension = at.mean.size();
+  const Index num_samples = in.state().get<MatrixXd>("samples").cols();
+  return {.iteration = in.small_count("accepted_iteration"),
+          .coordinates = at,
+          .merit = {.elbo = {.value = in.real("elbo"),
+                             .standard_error = in.real("elbo_standard_error"),
+                             .entropy = in.real("entropy")},
+                    .relative_mse = in.real("relative_mse")},
+          .gradient = {.mean = in.vector("gradient_mean", dimension),
+                       .log_std = in.vector("gradient_log_std", dimension),
+                       .snr = in.real("gradient_snr")},
+          .gradient_norm = in.real("gradient_norm"),
+          .direction = {.mean = in.vector("direction_mean", dimension),
+                        .log_std = in.vector("direction_log_std", dimension)},
+          .samples = in.matrix("samples", dimension, num_samples),
+          .qois = in.matrix("qois", num_qois, num_samples)};
+}
+
+void write_best(method::State& state, const BestState& best) {
+  state.set("best_iteration", static_cast<std::int64_t>(best.iteration));
+  state.set("best_elbo", best.elbo.value);
+  state.set("best_elbo_standard_error", best.elbo.standard_error);
+  state.set("best_entropy", best.elbo.entropy);
+  state.set("best_mean", best.coordinates.mean);
+  state.set("best_log_std", best.coordinates.log_std);
+}
+
+BestState read_best(const StateReader& in, Index dimension) {
+  return {.iteration = in.small_count("best_iteration"),
+          .coordinates = {.mean = in.vector("best_mean", dimension),
+                          .log_std = in.vector("best_log_std", dimension)},
+          .elbo = {.value = in.real("best_elbo"),
+                   .standard_error = in.real("best_elbo_standard_error"),
+                   .entropy = in.real("best_entropy")}};
+}
+
+}  // namespace
+
+method::State RunVi::state() const {
+  method::State state;
+  write_meaning(state, space_, options_);
+  state.set("elbo_scaling_factor", target_.scale());
+  state.set("round", progress_.round);
+  state.set("evaluations", progress_.evaluations);
+  state.set("iteration", static_cast<std::int64_t>(progress_.iteration));
+  state.set("rejections", static_cast<std::int64_t>(progress_.rejections));
+  state.set("step_size", progress_.step_size);
+  state.set("stop_reason", std::string(method::stop_reason_name(progress_.stop)));
+  VectorXd sizes(static_cast<Index>(progress_.block_sizes.size()));
+  std::copy(progress_.block_sizes.begin(), progress_.block_sizes.end(), sizes.begin());
+  state.set("block_sizes", sizes);
+  const Coordinates& at =
+      progress_.accepted ? progress_.accepted->coordinates : initial_.coordinates;
+  state.set("mean", at.mean);
+  state.set("log_std", at.log_std);
+  if (initial_.family.is_correlated()) {
+    state.set("correlation_cholesky", initial_.family.correlation_cholesky());
+  }
+  if (progress_.accepted) {
+    state.set("first_elbo", progress_.first_elbo);
+    state.set("slope", progress_.slope);
+    state.set("accepted_elbos",
+              VectorXd(VectorXd::Map(progress_.accepted_elbos.data(),
+                                     static_cast<Index>(progress_.accepted_elbos.size()))));
+    write_accepted(state, *progress_.accepted);
+    write_best(state, *progress_.best);
+  }
+  return state;
+}
+
+void RunVi::restore(const method::State& state) {
+  require_same_meaning(state, space_, options_, ErrorKind::data);
+  const StateReader in(state);
+  const Index dimension = space_.dimension();
+  StateReader::require(in.real("elbo_scaling_factor") == target_.scale(), "elbo_scaling_factor",
+                       fmt::to_string(target_.scale()),
+                       fmt::to_string(in.real("elbo_scaling_factor")));
+  Progress progress;
+  progress.round = in.count("round");
+  progress.evaluations = in.count("evaluations");
+  progress.iteration = in.small_count("iteration");
+  progress.rejections = in.small_count("rejections");
+  progress.step_size = in.real("step_size");
+  progress.stop = stop_reason_called(state.get<std::string>("stop_reason"));
+  for (const double size : state.get<VectorXd>("block_sizes")) {
+    progress.block_sizes.push_back(static_cast<Index>(size));
+  }
+  const Coordinates at{.mean = in.vector("mean", dimension),
+                       .log_std = in.vector("log_std", dimension)};
+  if (state.has("accepted_iteration")) {
+    progress.first_elbo = in.real("first_elbo");
+    progress.slope = in.real("slope");
+    const auto& elbos = state.get<VectorXd>("accepted_elbos");
+    progress.accepted_elbos.assign(elbos.begin(), elbos.end());
+    progress.accepted = read_accepted(in, at, target_.num_qois());
+    progress.best = read_best(in, dimension);
+  } else {
+    initial_.coordinates = at;
+  }
+  if (initial_.family.is_correlated()) {
+    initial_.family = Family::correlated(in.matrix("correlation_cholesky", dimension, dimension));
+  }
+  progress_ = std::move(progress);
+  pending_.reset();
+  cache_ = {};
+  diagnostics_ = {};
+}
+
+}  // namespace invar::vi

@@ -1,0 +1,73 @@
+#include "support/toy_model.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <thread>
+
+namespace invar::test {
+namespace {
+
+class ToyModel final : public model::Model {
+ public:
+  ToyModel(const ToyOptions& options, const model::ProblemSizes& sizes)
+      : options_(options), sizes_(sizes) {}
+
+  [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
+  [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
+
+  model::ModelResult evaluate(const Eigen::VectorXd& x) override {
+    if (options_.sleep_s > 0) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(options_.sleep_s));
+    }
+    while (x[0] > options_.hang_above) {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
+    if (x[0] > options_.fail_above) {
+      return {.is_ok = false, .message = "the first parameter is too large for the toy"};
+    }
+    if (x[0] > options_.throw_above) {
+      throw std::runtime_error("the toy is broken");
+    }
+    model::ModelResult result;
+    result.qois.resize(sizes_.num_qois);
+    for (Eigen::Index k = 0; k < sizes_.num_qois; ++k) {
+      const double t = static_cast<double>(k + 1) / static_cast<double>(sizes_.num_qois);
+      result.qois[k] = (-t * x.array()).exp().sum();
+    }
+    if (x[0] > options_.nan_above) {
+      result.qois[0] = std::numeric_limits<double>::quiet_NaN();
+    }
+    return result;
+  }
+
+ private:
+  ToyOptions options_;
+  model::ProblemSizes sizes_;
+};
+
+}  // namespace
+
+model::ModelType toy_model() {
+  using options::Range;
+  using options::real;
+  const auto threshold = [](const char* key, double ToyOptions::*member, const char* what) {
+    return real<ToyOptions>(key, member, Range::any(), what);
+  };
+  static const options::Table<ToyOptions> table({
+      real<ToyOptions>("sleep_s", &ToyOptions::sleep_s, Range::at_least(0),
+                       "how long every run takes", "s"),
+      threshold("fail_above", &ToyOptions::fail_above, "fails above it"),
+      threshold("throw_above", &ToyOptions::throw_above, "throws above it"),
+      threshold("nan_above", &ToyOptions::nan_above, "gives NaN above it"),
+      threshold("hang_above", &ToyOptions::hang_above, "hangs above it"),
+  });
+  return model::make_model_type<ToyOptions>(
+      "toy", "a cheap model for tests", table,
+      [](const ToyOptions& options, const model::ProblemSizes& sizes, MPI_Comm /*group*/) {
+        return std::make_unique<ToyModel>(options, sizes);
+      });
+}
+
+}  // namespace invar::test

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "invar/model/model.hpp"
+
+namespace invar::test {
+
+/// The keys of `model: {type: toy}`.
+struct ToyOptions {
+  double sleep_s = 0.0;
+  double fail_above = 1.0 / 0.0;   // of the first parameter: the model says that it failed
+  double throw_above = 1.0 / 0.0;  // it throws
+  double nan_above = 1.0 / 0.0;    // it gives NaN
+  double hang_above = 1.0 / 0.0;   // it never returns
+};
+
+/// A cheap nonlinear model with as many QoIs as there are observations, and ways to fail:
+/// q_k = sum_j exp(-x_j (k+1) / m). It does not use its group.
+model::ModelType toy_model();
+
+}  // namespace invar::test
