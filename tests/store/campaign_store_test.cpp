@@ -228,6 +228,11 @@ TEST(CampaignStore, SurvivesKillsAtRandomMoments) {
   EXPECT_EQ(testing::campaign_difference(reference, directory / "c/campaign.h5"), std::nullopt);
 }
 
+RestartPoint read_restart(const fs::path& campaign,
+                          std::optional<std::int64_t> num_rounds = std::nullopt) {
+  return read_restart_file(find_restart_file(campaign, num_rounds));
+}
+
 TEST(ReadRestart, FindsTheNewestOrTheOneAskedFor) {
   const TemporaryDirectory directory;
   run_small(directory / "c", closing_every_round());
