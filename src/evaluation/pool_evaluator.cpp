@@ -39,6 +39,9 @@ class PoolEvaluator::Round {
     const parallel::TaskPool::Callbacks callbacks{
         .on_reply = [this](const auto& reply) { take_reply(reply); },
         .on_loss = [this](const auto& loss) { take_loss(loss); }};
+    if (owner_.stop_->is_raised()) {
+      return;
+    }
     fill_all();
     while (num_open_ > 0 && !owner_.has_lost_all_groups() && !owner_.stop_->is_raised()) {
       pool_.wait(callbacks, *owner_.stop_);
@@ -107,8 +110,8 @@ class PoolEvaluator::Round {
   }
 
   void take_loss(const parallel::TaskPool::Loss& loss) {
-    for (auto ticket = loss.queued.rbegin(); ticket != loss.queued.rend(); ++ticket) {
-      if (const auto task = task_of(*ticket)) {
+    for (const std::int64_t ticket : loss.queued) {
+      if (const auto task = task_of(ticket)) {
         queue_.put_back(*task);
       }
     }

@@ -89,7 +89,7 @@ std::vector<Row<Config>> common_line_search_rows() {
   return {
       options::real("initial_step_size", &Config::initial_step_size, finite_positive(),
                     "first step size"),
-      options::real("max_step_size", &Config::max_step_size, Range::above(0),
+      options::real("max_step_size", &Config::max_step_size, Range::above(0).or_infinite(),
                     "the step size never grows beyond this"),
       options::real("step_size_growth_factor", &Config::step_size_growth_factor, finite_from(1),
                     "the step size is multiplied by this after an accepted step"),

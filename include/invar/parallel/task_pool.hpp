@@ -33,8 +33,8 @@ class TaskPool {
   /// A group that was written off, with what it had.
   struct Loss {
     int group = 0;
-    std::int64_t running = 0;          // ticket of the task that took too long
-    std::vector<std::int64_t> queued;  // tickets of those it never came to
+    std::int64_t running = 0;               // ticket of the task that took too long
+    std::vector<std::int64_t> queued = {};  // tickets of those it never came to
   };
 
   /// What `wait` calls, in the order in which things happen. Both may submit tasks.

@@ -1,0 +1,89 @@
+#include "store/sealed_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include "invar/core/error.hpp"
+#include "store/crc.hpp"
+#include "store/support/campaign.hpp"
+
+namespace invar::store {
+namespace {
+
+using testing::bytes_of;
+using testing::flip_byte;
+using testing::overwrite;
+using testing::TemporaryDirectory;
+
+bool is_refused(const std::filesystem::path& path, const std::string& kind = "history") {
+  try {
+    verify_sealed_file(path, kind);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_NE(std::string(error.what()).find(path.filename()), std::string::npos);
+    return true;
+  }
+  return false;
+}
+
+TEST(Crc32c, AgreesWithTheCheckValueOfTheStandard) {
+  Crc32c crc;
+  crc.add("123456789");
+
+  EXPECT_EQ(crc.value(), 0xE3069283U);  // RFC 3720, B.4, and the catalogue of CRC algorithms
+}
+
+TEST(SealedFile, GivesBackItsCounts) {
+  const TemporaryDirectory directory;
+
+  write_sealed_file(directory / "x.h5", "history", {{"first_round", 7}, {"failed", 0}}, "body");
+
+  const Seal seal = verify_sealed_file(directory / "x.h5", "history");
+  EXPECT_EQ(seal.count("first_round"), 7);
+  EXPECT_EQ(seal.count("failed"), 0);
+  EXPECT_EQ(seal.body_bytes, 4U);
+  EXPECT_THROW((void)seal.count("other"), Error);
+}
+
+TEST(SealedFile, NoticesEveryFlippedByte) {
+  const TemporaryDirectory directory;
+  write_sealed_file(directory / "x.h5", "history", {{"first_round", 7}}, "the body of the file");
+  const std::string sound = bytes_of(directory / "x.h5");
+
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    overwrite(directory / "x.h5", sound);
+    flip_byte(directory / "x.h5", i);
+    EXPECT_TRUE(is_refused(directory / "x.h5")) << "byte " << i;
+  }
+}
+
+TEST(SealedFile, NoticesEveryCut) {
+  const TemporaryDirectory directory;
+  write_sealed_file(directory / "x.h5", "history", {}, "the body of the file");
+  const std::string sound = bytes_of(directory / "x.h5");
+
+  for (std::size_t size = 0; size < sound.size(); ++size) {
+    overwrite(directory / "x.h5", sound.substr(0, size));
+    EXPECT_TRUE(is_refused(directory / "x.h5")) << size << " bytes";
+  }
+}
+
+TEST(SealedFile, RefusesAnotherKind) {
+  const TemporaryDirectory directory;
+  write_sealed_file(directory / "x.h5", "restart", {}, "body");
+
+  EXPECT_TRUE(is_refused(directory / "x.h5"));
+  EXPECT_FALSE(is_refused(directory / "x.h5", "restart"));
+}
+
+TEST(WriteFile, LeavesNothingWhenItFails) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory / "taken");
+  std::filesystem::create_directory(directory / "taken" / "x");
+
+  EXPECT_THROW(write_file(directory / "taken", {"text"}), Error);
+
+  EXPECT_EQ(list_directory(directory.path()), std::vector<std::string>{"taken"});
+}
+
+}  // namespace
+}  // namespace invar::store

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "invar/options/reader.hpp"
+
+namespace invar::vi {
+
+/// For options that name no files.
+class NoFiles : public options::Files {
+ public:
+  const std::string& bytes(const std::string& path) override { refuse(path); }
+  Eigen::MatrixXd dataset(const std::string& path, const std::string& /*name*/) override {
+    refuse(path);
+  }
+  std::string stored_name(const std::string& path) override { refuse(path); }
+
+ private:
+  [[noreturn]] static void refuse(const std::string& path) {
+    throw Error(ErrorKind::no_input, "there are no files here, found " + path);
+  }
+};
+
+}  // namespace invar::vi
