@@ -30,6 +30,7 @@ GridLines lines_of_rank(int n, int rank, int num_ranks);
 /// MPI: Collective on `group`.
 class PoissonSystem {
  public:
+  /// @throws Error(config)  when PETSc refuses the options of the solver
   PoissonSystem(const PoissonOptions& options, MPI_Comm group);
 
   /// Assembles and solves.

@@ -69,7 +69,7 @@ TEST(PoissonModel, ReproducesThePublishedPairs) {
 
     const model::ModelResult result = model->evaluate(theta.array().log());
 
-    EXPECT_TRUE(result.is_ok) << result.message;
+    ASSERT_TRUE(result.is_ok) << result.message;
     if (is_rank_0()) {
       EXPECT_LE((result.qois - published).lpNorm<Eigen::Infinity>(),
                 1e-9 * published.lpNorm<Eigen::Infinity>())
@@ -183,18 +183,18 @@ TEST(PoissonModel, HasNothingToSolveWithoutASource) {
 
   const model::ModelResult result = model->evaluate(Eigen::VectorXd::Zero(4));
 
-  EXPECT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok) << result.message;
   EXPECT_TRUE((result.qois.array() == 0.0).all());
 }
 
-TEST(PoissonModel, KeepsItsAccuracyNearTheEndsOfTheRangeOfDoubles) {
+TEST(PoissonModel, KeepsItsAccuracyForVerySmallAndVeryLargeCoefficients) {
   const auto model = make_poisson_model({.n = 8, .k = 2}, MPI_COMM_WORLD);
   const Eigen::VectorXd usual = model->evaluate(Eigen::VectorXd::Zero(4)).qois;
 
-  for (const double log_a : {-650.0, 650.0}) {
+  for (const double log_a : {-300.0, -35.0, 300.0}) {
     const model::ModelResult result = model->evaluate(Eigen::VectorXd::Constant(4, log_a));
 
-    EXPECT_TRUE(result.is_ok) << result.message;
+    ASSERT_TRUE(result.is_ok) << result.message;
     if (is_rank_0()) {
       EXPECT_LE((result.qois * std::exp(log_a) - usual).norm(), 1e-10 * usual.norm());
     }
@@ -224,7 +224,7 @@ TEST(PoissonModel, FailsWithTheReasonWhenTheSolverDoesNotConverge) {
 TEST(PoissonModel, TakesItsSolverFromPetscOptions) {
   for (const char* const options :
        {"-ksp_type gmres -pc_type jacobi -ksp_max_it 2000", "-pc_type gamg",
-        "-ksp_type minres -pc_type none -ksp_max_it 2000", "-pc_type asm"}) {
+        "-ksp_type minres -pc_type none -ksp_max_it 2000", "-ksp_type gmres -pc_type asm"}) {
     const auto usual = make_poisson_model({.n = 8, .k = 2}, MPI_COMM_WORLD);
     const auto other =
         make_poisson_model({.n = 8, .k = 2, .petsc_options = options}, MPI_COMM_WORLD);
@@ -238,6 +238,18 @@ TEST(PoissonModel, TakesItsSolverFromPetscOptions) {
       EXPECT_LE((result.qois - expected.qois).norm(), 1e-9 * expected.qois.norm()) << options;
     }
   }
+}
+
+TEST(PoissonModel, GivesTheSameBitsAgainWithMultigrid) {
+  const auto model = make_poisson_model({.petsc_options = "-pc_type gamg"}, MPI_COMM_WORLD);
+  const Eigen::VectorXd first = Eigen::VectorXd::LinSpaced(64, 0.0, 8.0);
+  const Eigen::VectorXd second = first.reverse();
+
+  const Eigen::VectorXd before = model->evaluate(first).qois;
+  model->evaluate(second);
+  const Eigen::VectorXd after = model->evaluate(first).qois;
+
+  EXPECT_EQ(before, after);
 }
 
 TEST(PoissonModel, ObeysTheCommandLineBeforeTheStudy) {
