@@ -110,8 +110,8 @@ class PoolEvaluator::Round {
   }
 
   void take_loss(const parallel::TaskPool::Loss& loss) {
-    for (auto ticket = loss.queued.rbegin(); ticket != loss.queued.rend(); ++ticket) {
-      if (const auto task = task_of(*ticket)) {
+    for (const std::int64_t ticket : loss.queued) {
+      if (const auto task = task_of(ticket)) {
         queue_.put_back(*task);
       }
     }

@@ -10,6 +10,8 @@ namespace {
 
 // So many replies are taken before the clock and the stop flag are looked at again.
 constexpr int most_replies_at_once = 64;
+// The manager of many groups never waits long, so its naps must not be the very shortest.
+constexpr std::chrono::microseconds shortest_nap{100};
 
 std::size_t slot(int group) {
   return static_cast<std::size_t>(group);
@@ -54,7 +56,7 @@ void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte>
 }
 
 void TaskPool::wait(const Callbacks& callbacks, const StopFlag& stop) {
-  for (Backoff backoff; !stop.is_raised(); backoff.pause()) {
+  for (Backoff backoff(shortest_nap); !stop.is_raised(); backoff.pause()) {
     int num_replies = 0;
     while (num_replies < most_replies_at_once && receive_one(callbacks)) {
       ++num_replies;

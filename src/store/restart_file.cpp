@@ -122,7 +122,7 @@ void prune_restart_files(const fs::path& campaign, int keep) {
   }
 }
 
-RestartPoint read_restart(const fs::path& directory, std::optional<std::int64_t> num_rounds) {
+fs::path find_restart_file(const fs::path& directory, std::optional<std::int64_t> num_rounds) {
   const std::vector<std::int64_t> available = list_restart_files(directory);
   if (!num_rounds && !available.empty()) {
     num_rounds = available.back();
@@ -137,7 +137,7 @@ RestartPoint read_restart(const fs::path& directory, std::optional<std::int64_t>
                     : fmt::format("{} has no restart file for round {}; there are: {}",
                                   directory.string(), *num_rounds, fmt::join(available, ", ")));
   }
-  return read_restart_file(restart_path(directory, *num_rounds));
+  return restart_path(directory, *num_rounds);
 }
 
 }  // namespace invar::store

@@ -16,10 +16,6 @@ std::filesystem::path restart_path(const std::filesystem::path& campaign, std::i
 /// Writes restart/round-NUM_ROUNDS.h5 durably.
 void write_restart_file(const std::filesystem::path& campaign, const RestartPoint& point);
 
-/// Reads a restart file, its checksum verified first.
-/// @throws Error(data)  when it is damaged or foreign; names the file
-RestartPoint read_restart_file(const std::filesystem::path& path);
-
 /// The numbers of rounds for which there is a restart file, ascending, whatever its state.
 std::vector<std::int64_t> list_restart_files(const std::filesystem::path& campaign);
 
