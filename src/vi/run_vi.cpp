@@ -71,15 +71,18 @@ const Eigen::MatrixXd& RunVi::normals() {
   if (cache_.iteration != progress_.iteration) {
     cache_ = {.iteration = progress_.iteration, .num_blocks = 0, .normals = {}};
   }
-  const Eigen::Index dimension = space_.dimension();
   for (; cache_.num_blocks < progress_.block_sizes.size(); ++cache_.num_blocks) {
-    const Eigen::Index added = progress_.block_sizes[cache_.num_blocks];
-    cache_.normals.conservativeResize(dimension, cache_.normals.cols() + added);
-    cache_.normals.rightCols(added) =
+    Eigen::MatrixXd block =
         draws_->draw({.iteration = static_cast<std::uint32_t>(progress_.iteration),
                       .block = static_cast<std::uint32_t>(cache_.num_blocks),
-                      .num_dimensions = dimension,
-                      .num_samples = added});
+                      .num_dimensions = space_.dimension(),
+                      .num_samples = progress_.block_sizes[cache_.num_blocks]});
+    if (cache_.num_blocks == 0) {
+      cache_.normals = std::move(block);
+    } else {
+      cache_.normals.conservativeResize(Eigen::NoChange, cache_.normals.cols() + block.cols());
+      cache_.normals.rightCols(block.cols()) = block;
+    }
   }
   return cache_.normals;
 }
