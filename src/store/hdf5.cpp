@@ -1,6 +1,7 @@
 #include "store/hdf5.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -41,6 +42,12 @@ Handle memory_access() {
   Handle access = property_list(H5P_FILE_ACCESS);
   check(H5Pset_fapl_core(access.get(), growth_bytes, false), "use the core driver");
   return access;
+}
+
+/// libhdf5 tells open files in memory apart by their names.
+std::string name_in_memory() {
+  static std::atomic<int> count = 0;
+  return fmt::format("in memory {}", ++count);
 }
 
 Handle creation_with_user_block(hsize_t bytes) {
@@ -164,8 +171,8 @@ void check(std::int64_t result, const std::string& action) {
 Handle create_in_memory() {
   const Handle creation = creation_with_user_block(512);
   const Handle access = memory_access();
-  return {H5Fcreate("in memory", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
-          "make an HDF5 file in memory"};
+  return {H5Fcreate(name_in_memory().c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
+          H5Fclose, "make an HDF5 file in memory"};
 }
 
 Handle create_on_disk(const std::filesystem::path& path, hsize_t user_block_bytes) {
@@ -186,7 +193,8 @@ Handle open_in_memory(const std::string& bytes) {
   // libhdf5 copies the bytes; its interface merely lacks the const.
   check(H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()),
         "take a file from memory");
-  return {H5Fopen("in memory", H5F_ACC_RDONLY, access.get()), H5Fclose, "open the HDF5 file"};
+  return {H5Fopen(name_in_memory().c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose,
+          "open the HDF5 file"};
 }
 
 std::string image(const Handle& file) {

@@ -214,9 +214,10 @@ std::string bytes_of(const fs::path& path) {
 }
 
 void flip_byte(const fs::path& path, std::size_t offset) {
-  std::string bytes = bytes_of(path);
-  bytes.at(offset) = static_cast<char>(bytes.at(offset) ^ 0x10);
-  overwrite(path, bytes);
+  const File file(path, O_RDWR);
+  std::string byte = file.read_at(offset, 1);
+  byte.at(0) = static_cast<char>(byte.at(0) ^ 0x10);
+  file.write_at(offset, byte);
 }
 
 }  // namespace invar::store::testing
