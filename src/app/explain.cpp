@@ -80,15 +80,15 @@ std::vector<Description> chosen(const std::vector<Description>& keys, const std:
                                                                        fmt::join(near, "`, `"))));
 }
 
-/// "number, default 0.5, > 0, s"
+/// "number; default 0.5; allowed: > 0; unit: s"
 std::string facts(const Description& key) {
   std::string out = key.type;
   if (key.default_text == "required") {
-    out += ", required";
+    out += "; required";
   } else if (!key.default_text.empty()) {
-    out += ", default " + key.default_text;
+    out += "; default: " + key.default_text;
   }
-  out += key.allowed.empty() ? "" : ", " + key.allowed;
+  out += key.allowed.empty() ? "" : "; allowed: " + key.allowed;
   out += key.unit.empty() ? "" : "; unit: " + key.unit;
   out += key.condition.empty() ? "" : "; with " + key.condition;
   return out;

@@ -1,5 +1,6 @@
 #include "invar/parallel/task_pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "invar/core/error.hpp"
@@ -12,6 +13,8 @@ namespace {
 constexpr int most_replies_at_once = 64;
 // The manager of many groups never waits long, so its naps must not be the very shortest.
 constexpr std::chrono::microseconds shortest_nap{100};
+// Far longer than any nap: the manager was elsewhere, or the whole job was suspended.
+constexpr std::chrono::milliseconds absence{100};
 
 std::size_t slot(int group) {
   return static_cast<std::size_t>(group);
@@ -39,7 +42,7 @@ bool TaskPool::is_lost(int group) const {
 
 void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte> task) {
   Group& to = groups_[slot(group)];
-  INVAR_EXPECTS(!to.is_lost);
+  INVAR_EXPECTS(!to.is_lost && is_sendable(task));
   if (to.tasks.empty()) {
     to.started = Clock::now();
     ++num_busy_;
@@ -95,9 +98,15 @@ bool TaskPool::write_off_late_groups(const Callbacks& callbacks) {
     return false;
   }
   const Clock::time_point now = Clock::now();
+  // What happens while the manager does not look is not held against the groups.
+  const Clock::time_point looked = std::exchange(looked_, now);
+  const bool was_away = now - looked > absence;
   bool has_lost = false;
   for (int index = 0; index < num_groups(); ++index) {
     Group& group = groups_[slot(index)];
+    if (was_away) {
+      group.started += now - std::max(looked, group.started);
+    }
     if (group.is_lost || group.tasks.empty() ||
         seconds_between(group.started, now) <= *timeout_s_) {
       continue;

@@ -42,8 +42,8 @@ void write_status_meanings(const h5::Handle& dataset) {
   for (std::uint8_t value = 0; value <= static_cast<std::uint8_t>(method::Status::cancelled);
        ++value) {
     values.push_back(value);
-    meanings += (value == 0 ? "" : " ") +
-                std::string(method::status_name(static_cast<method::Status>(value)));
+    meanings += value == 0 ? "" : " ";
+    meanings += method::status_name(static_cast<method::Status>(value));
   }
   h5::write_attribute(dataset.get(), "flag_values", values);
   h5::write_attribute(dataset.get(), "flag_meanings", meanings);
@@ -173,43 +173,39 @@ void ViewFile::write_problem() {
   }
 }
 
+void ViewFile::add_column(const std::string& name, hid_t type, const std::vector<std::string>& axes,
+                          const std::string& units) {
+  columns_.insert_or_assign(name, create(name, type, axes, units));
+}
+
 void ViewFile::create_evaluations() {
-  const std::string group = "evaluations/";
-  const auto add = [&](const std::string& name, hid_t type, std::vector<std::string> more_axes,
-                       const std::string& units) {
-    more_axes.insert(more_axes.begin(), "evaluations/id");
-    columns_.insert_or_assign(group + name, create(group + name, type, more_axes, units));
-  };
-  add("round", H5T_NATIVE_INT64, {}, "");
-  add("sample", H5T_NATIVE_INT64, {}, "");
-  add("parameters", H5T_NATIVE_DOUBLE, {"parameter"}, parameter_units_);
-  add("qois", H5T_NATIVE_DOUBLE, {"qoi"}, view_.qoi_unit);
-  add("status", H5T_NATIVE_UINT8, {}, "");
+  add_column("evaluations/round", H5T_NATIVE_INT64, {"evaluations/id"}, "");
+  add_column("evaluations/sample", H5T_NATIVE_INT64, {"evaluations/id"}, "");
+  add_column("evaluations/parameters", H5T_NATIVE_DOUBLE, {"evaluations/id", "parameter"},
+             parameter_units_);
+  add_column("evaluations/qois", H5T_NATIVE_DOUBLE, {"evaluations/id", "qoi"}, view_.qoi_unit);
+  add_column("evaluations/status", H5T_NATIVE_UINT8, {"evaluations/id"}, "");
   write_status_meanings(column("evaluations/status"));
-  add("message", h5::string_type().get(), {}, "");
-  add("log_likelihood", H5T_NATIVE_DOUBLE, {}, "nat");
-  add("log_prior", H5T_NATIVE_DOUBLE, {}, "nat");
-  add("wall_seconds", H5T_NATIVE_DOUBLE, {}, "s");
-  add("started", H5T_NATIVE_DOUBLE, {}, "seconds since 1970-01-01 00:00:00");
-  add("finished", H5T_NATIVE_DOUBLE, {}, "seconds since 1970-01-01 00:00:00");
-  add("group", H5T_NATIVE_INT32, {}, "");
-  add("host", h5::string_type().get(), {}, "");
-  add("attempts", H5T_NATIVE_INT32, {}, "");
+  add_column("evaluations/message", h5::string_type().get(), {"evaluations/id"}, "");
+  add_column("evaluations/log_likelihood", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
+  add_column("evaluations/log_prior", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
+  add_column("evaluations/wall_seconds", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "s");
+  add_column("evaluations/started", H5T_NATIVE_DOUBLE, {"evaluations/id"},
+             "seconds since 1970-01-01 00:00:00");
+  add_column("evaluations/finished", H5T_NATIVE_DOUBLE, {"evaluations/id"},
+             "seconds since 1970-01-01 00:00:00");
+  add_column("evaluations/group", H5T_NATIVE_INT32, {"evaluations/id"}, "");
+  add_column("evaluations/host", h5::string_type().get(), {"evaluations/id"}, "");
+  add_column("evaluations/attempts", H5T_NATIVE_INT32, {"evaluations/id"}, "");
 }
 
 void ViewFile::create_rounds() {
-  const std::string group = "rounds/";
-  const auto add = [&](const std::string& name, hid_t type, std::vector<std::string> more_axes,
-                       const std::string& units) {
-    more_axes.insert(more_axes.begin(), "rounds/round");
-    columns_.insert_or_assign(group + name, create(group + name, type, more_axes, units));
-  };
-  add("first_id", H5T_NATIVE_INT64, {}, "");
-  add("num_samples", H5T_NATIVE_INT64, {}, "");
-  add("mean", H5T_NATIVE_DOUBLE, {"parameter"}, parameter_units_);
-  add("std", H5T_NATIVE_DOUBLE, {"parameter"}, parameter_units_);
-  add("messages", h5::string_type().get(), {}, "");
-  add("seconds", H5T_NATIVE_DOUBLE, {}, "s");
+  add_column("rounds/first_id", H5T_NATIVE_INT64, {"rounds/round"}, "");
+  add_column("rounds/num_samples", H5T_NATIVE_INT64, {"rounds/round"}, "");
+  add_column("rounds/mean", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
+  add_column("rounds/std", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
+  add_column("rounds/messages", h5::string_type().get(), {"rounds/round"}, "");
+  add_column("rounds/seconds", H5T_NATIVE_DOUBLE, {"rounds/round"}, "s");
 }
 
 void ViewFile::write_posterior() {
@@ -318,7 +314,7 @@ void ViewFile::append_rounds(const RoundColumns& columns) {
   for (const auto& [name, values] : columns.scalars) {
     const std::string path = "rounds/" + name;
     if (!columns_.contains(path)) {
-      columns_.insert_or_assign(path, create(path, H5T_NATIVE_DOUBLE, {"rounds/round"}));
+      add_column(path, H5T_NATIVE_DOUBLE, {"rounds/round"}, "");
     }
     append_column(path, first, values);
   }

@@ -46,6 +46,8 @@ class ViewFile {
   /// Makes a dataset whose axes are the named dimensions.
   h5::Handle create(const std::string& name, hid_t type, const std::vector<std::string>& axes,
                     const std::string& units = "");
+  void add_column(const std::string& name, hid_t type, const std::vector<std::string>& axes,
+                  const std::string& units);
   h5::Handle& column(const std::string& name) { return columns_.at(name); }
   template <class T>
   void append_column(const std::string& name, std::int64_t first, const std::vector<T>& values);

@@ -172,6 +172,8 @@ void RunVi::restore(const method::State& state) {
   progress.step_size = in.real("step_size");
   progress.stop = stop_reason_called(state.get<std::string>("stop_reason"));
   for (const double size : state.get<VectorXd>("block_sizes")) {
+    StateReader::require(size >= 1.0 && size <= 1e9, "block_sizes", "counts of draws",
+                         fmt::to_string(size));
     progress.block_sizes.push_back(static_cast<Index>(size));
   }
   const Coordinates at{.mean = in.vector("mean", dimension),

@@ -45,14 +45,15 @@ TEST(ExplainText, SaysTypeDefaultAllowedUnitAndConditionOfAKey) {
   const std::vector<Description> keys{
       {"a.b", "number", "s", "0.5", "> 0", "how long", "type: slow"}};
 
-  EXPECT_EQ(explain_text(keys, "a.b"),
-            "a:\n  b: number, default 0.5, > 0; unit: s; with type: slow\n      how long\n");
+  EXPECT_EQ(
+      explain_text(keys, "a.b"),
+      "a:\n  b: number; default: 0.5; allowed: > 0; unit: s; with type: slow\n      how long\n");
 }
 
 TEST(ExplainText, TakesThePrefixOfASection) {
   const std::string text = explain_text(study_keys(), "parameters.prior");
 
-  EXPECT_THAT(text, HasSubstr("parameters.prior:\n  family: name, default diagonal"));
+  EXPECT_THAT(text, HasSubstr("parameters.prior:\n  family: name; default: diagonal"));
   EXPECT_THAT(text, Not(HasSubstr("evaluation")));
 }
 

@@ -181,6 +181,23 @@ TEST_F(TaskPoolTest, WritesOffAGroupThatIsLateAndIgnoresWhatItStillSays) {
   });
 }
 
+TEST_F(TaskPoolTest, DoesNotBlameAGroupForTheManagersAbsence) {
+  const auto slow = [](std::span<const std::byte>, Bytes&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  };
+  run(1, 0.4, slow, [&](TaskPool& pool) {
+    pool.submit(0, 1, Bytes(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    int num_replies = 0;
+
+    pool.wait({.on_reply = [&](const TaskPool::Reply&) { ++num_replies; },
+               .on_loss = [](const TaskPool::Loss&) { ADD_FAILURE() << "written off"; }},
+              stop_);
+
+    EXPECT_EQ(num_replies, 1);
+  });
+}
+
 TEST_F(TaskPoolTest, ReturnsWhenAStopIsAskedFor) {
   const auto slow = [](std::span<const std::byte>, Bytes&) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));

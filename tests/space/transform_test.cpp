@@ -48,8 +48,8 @@ TEST_P(EveryMap, KeepsTheMarginFree) {
   const Transform transform(mixed_bounds(), GetParam(), 0.1);
   const Eigen::Vector4d x(1e9, 0.0, 0.0, 0.0);
 
-  EXPECT_NEAR(transform.to_physical(x)[0], 3.0 - 0.4, 1e-6);
-  EXPECT_NEAR(transform.to_physical(-x)[0], -1.0 + 0.4, 1e-6);
+  EXPECT_NEAR(transform.to_physical(x)(0, 0), 3.0 - 0.4, 1e-6);
+  EXPECT_NEAR(transform.to_physical(-x)(0, 0), -1.0 + 0.4, 1e-6);
 }
 
 TEST_P(EveryMap, GivesTheSmallestStdOfTwoSidedParametersOnly) {
@@ -102,7 +102,7 @@ TEST(Transform, RefusesAStartAtAOneSidedBound) {
   for (const Eigen::Vector4d& theta :
        {Eigen::Vector4d(0.0, 2.0, 0.0, 0.0), Eigen::Vector4d(0.0, 3.0, 5.0, 0.0)}) {
     try {
-      transform.to_optimizer(theta);
+      static_cast<void>(transform.to_optimizer(theta));
       FAIL() << "no error";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::config);

@@ -17,9 +17,9 @@ using testing::bytes_of;
 using testing::overwrite;
 using testing::TemporaryDirectory;
 
-const Manifest manifest{.study_text = "invar: 1\n",
-                        .data_files = {{"data/obs.csv", std::string("1,2\n\0x", 6)},
-                                       {"data/deep/prior.h5", "bytes"}}};
+const Manifest manifest{
+    .study_text = "invar: 1\n",
+    .data_files = {{"data/obs.csv", std::string("1,2\n\0x", 6)}, {"data/deep/prior.h5", "bytes"}}};
 
 /// The error that making a campaign there ends with.
 std::optional<Error> refusal(const fs::path& directory) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <Eigen/Cholesky>
+
 #include "invar/vi/directions.hpp"
 #include "invar/vi/target.hpp"
 #include "vi/recorded_options.hpp"

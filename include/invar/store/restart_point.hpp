@@ -29,8 +29,8 @@ std::filesystem::path find_restart_file(const std::filesystem::path& directory,
 ///
 /// MPI: Manager only.
 ///
-/// @throws Error(no_input)  when it cannot be opened
-/// @throws Error(data)      when it is damaged or foreign; names the file
+/// @throws Error(io)    when it cannot be read
+/// @throws Error(data)  when it is damaged or foreign; names the file
 RestartPoint read_restart_file(const std::filesystem::path& path);
 
 }  // namespace invar::store

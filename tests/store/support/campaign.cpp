@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <limits>
+
+#include <fcntl.h>
 
 #include "store/files.hpp"
 
@@ -155,7 +155,7 @@ StoreOptions never_closing() {
 View make_view(const ChainMethod& method, Eigen::Index num_parameters, Eigen::Index num_qois) {
   std::vector<std::string> names;
   for (Eigen::Index i = 0; i < num_parameters; ++i) {
-    names.push_back("p" + std::to_string(i));
+    names.push_back(std::string(1, 'p').append(std::to_string(i)));
   }
   return {.attributes = {{"invar_version", std::string("0.1.0")},
                          {"seed", std::int64_t{1}},
@@ -175,7 +175,9 @@ View make_view(const ChainMethod& method, Eigen::Index num_parameters, Eigen::In
           }};
 }
 
-ChainMethod make_small_method() { return {small_d, small_n, small_rounds}; }
+ChainMethod make_small_method() {
+  return {small_d, small_n, small_rounds};
+}
 
 void run_small(const fs::path& directory, const StoreOptions& options, Until until) {
   create_campaign(directory, {.study_text = "invar: 1\n", .data_files = {}});
@@ -204,12 +206,11 @@ fs::path make_reference(const TemporaryDirectory& directory) {
 }
 
 void overwrite(const fs::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  File(path, O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
 }
 
 std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return read_file(path);
 }
 
 void flip_byte(const fs::path& path, std::size_t offset) {

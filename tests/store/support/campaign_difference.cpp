@@ -92,8 +92,8 @@ Difference group_difference(hid_t a, hid_t b, const std::string& group,
       continue;
     }
     const std::string path = group + "/" + name;
-    Difference difference = is_dataset(a, path) ? dataset_difference(a, b, path)
-                                                : group_difference(a, b, path, {});
+    Difference difference =
+        is_dataset(a, path) ? dataset_difference(a, b, path) : group_difference(a, b, path, {});
     if (difference) {
       return difference;
     }
@@ -111,8 +111,7 @@ Difference campaign_difference(const std::filesystem::path& a, const std::filesy
   const std::set<std::string> not_compared = {"message",  "wall_seconds",   "started",
                                               "finished", "group",          "host",
                                               "attempts", "log_likelihood", "log_prior"};
-  if (auto difference =
-          group_difference(file_a.get(), file_b.get(), "evaluations", not_compared)) {
+  if (auto difference = group_difference(file_a.get(), file_b.get(), "evaluations", not_compared)) {
     return difference;
   }
   if (auto difference = group_difference(file_a.get(), file_b.get(), "rounds", {"seconds"})) {
