@@ -227,9 +227,9 @@ class CampaignStore::Impl {
   void write_capsules(const StoredRound& round) {
     for (Eigen::Index sample = 0; round.num_failed() > 0 && sample < round.num_samples();
          ++sample) {
-      if (round.has(sample) && round.evaluation(sample).status != method::Status::ok) {
+      if (round.has(sample) && round.facts(sample).status != method::Status::ok) {
         has_unsynced_capsules_ = true;
-        write_capsule(directory_, round.batch(), sample, round.evaluation(sample),
+        write_capsule(directory_, round.batch(), sample, round.facts(sample),
                       round.finished(sample));
       }
     }

@@ -4,19 +4,20 @@
 #include <cstdint>
 #include <string_view>
 
-#include <boost/crc.hpp>
-
 namespace invar::store {
 
 /// CRC-32C (Castagnoli), the checksum of every file of ours.
 class Crc32c {
  public:
-  void add(const void* bytes, std::size_t count) { crc_.process_bytes(bytes, count); }
-  void add(std::string_view bytes) { add(bytes.data(), bytes.size()); }
-  [[nodiscard]] std::uint32_t value() const { return crc_.checksum(); }
+  void add(std::string_view bytes);
+  [[nodiscard]] std::uint32_t value() const { return ~state_; }
 
  private:
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc_;
+  std::uint32_t state_ = ~std::uint32_t{0};
 };
+
+/// The same by table look-up, for processors without an instruction for it.
+/// @param state  the complement of the checksum so far
+std::uint32_t crc32c_by_table(std::uint32_t state, std::string_view bytes);
 
 }  // namespace invar::store

@@ -33,7 +33,7 @@ void append(EvaluationColumns& columns, const StoredRound& round) {
       continue;
     }
     const Eigen::Index at = index(columns.size());
-    method::Evaluation evaluation = round.evaluation(sample);
+    const method::Evaluation& evaluation = round.facts(sample);
     columns.id.push_back(round.batch().first_id + sample);
     columns.round.push_back(round.round());
     columns.sample.push_back(sample);
@@ -42,8 +42,8 @@ void append(EvaluationColumns& columns, const StoredRound& round) {
       columns.qois.col(at).head(round.qois().rows()) = round.qois().col(sample);
     }
     columns.status.push_back(static_cast<std::uint8_t>(evaluation.status));
-    columns.message.push_back(std::move(evaluation.message));
-    columns.host.push_back(std::move(evaluation.host));
+    columns.message.push_back(evaluation.message);
+    columns.host.push_back(evaluation.host);
     columns.wall_seconds.push_back(evaluation.wall_seconds);
     columns.finished.push_back(round.finished(sample));
     columns.started.push_back(round.finished(sample) - evaluation.wall_seconds);

@@ -119,7 +119,7 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
 }
 
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
-  method::Evaluation evaluation = evaluations_[static_cast<std::size_t>(sample)];
+  method::Evaluation evaluation = facts(sample);
   if (has_qois(evaluation.status) && qois_.size() > 0) {
     evaluation.qois = qois_.col(sample);
   }

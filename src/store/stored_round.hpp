@@ -50,6 +50,10 @@ class StoredRound {
 
   /// @pre has(sample)
   [[nodiscard]] method::Evaluation evaluation(Eigen::Index sample) const;
+  /// The answer but for its QoIs, which are a column of `qois`.
+  [[nodiscard]] const method::Evaluation& facts(Eigen::Index sample) const {
+    return evaluations_[static_cast<std::size_t>(sample)];
+  }
   [[nodiscard]] double finished(Eigen::Index sample) const {
     return finished_[static_cast<std::size_t>(sample)];
   }

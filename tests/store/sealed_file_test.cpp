@@ -30,6 +30,19 @@ TEST(Crc32c, AgreesWithTheCheckValueOfTheStandard) {
   EXPECT_EQ(crc.value(), 0xE3069283U);  // RFC 3720, B.4, and the catalogue of CRC algorithms
 }
 
+TEST(Crc32c, IsTheSameWithAndWithoutTheInstruction) {
+  std::string bytes;
+  std::uint32_t pieces = ~std::uint32_t{0};
+  for (int i = 0; i < 100; ++i) {
+    const std::string piece(static_cast<std::size_t>(i % 23), static_cast<char>(7 * i));
+    bytes += piece;
+    pieces = crc32c_by_table(pieces, piece);
+    Crc32c crc;
+    crc.add(bytes);
+    EXPECT_EQ(~pieces, crc.value());
+  }
+}
+
 TEST(SealedFile, GivesBackItsCounts) {
   const TemporaryDirectory directory;
 
