@@ -115,12 +115,11 @@ options::Row<LinearOptions> offset_row() {
     if (!array) {
       return options::Node::make_real(0.0);
     }
-    if (array->values.cols() != 1) {
-      at.problem(fmt::format("expected one number per QoI, found {} rows of {}",
-                             array->values.rows(), array->values.cols()));
+    auto offset = options::as_vector(at, *array, -1);
+    if (!offset) {
       return options::Node{};
     }
-    target.offset = array->values.col(0);
+    target.offset = std::move(*offset);
     return std::move(array->resolved);
   };
   row.default_text = [](const LinearOptions&) { return std::string("0"); };

@@ -162,12 +162,11 @@ options::Row<LotkaVolterraOptions> times_row() {
     if (!array) {
       return options::Node{};
     }
-    if (array->values.cols() != 1) {
-      at.problem(fmt::format("expected a list of times, found {} rows of {}", array->values.rows(),
-                             array->values.cols()));
+    auto times = options::as_vector(at, *array, -1);
+    if (!times) {
       return options::Node{};
     }
-    target.times = array->values.col(0);
+    target.times = std::move(*times);
     return std::move(array->resolved);
   };
   row.default_text = [](const LotkaVolterraOptions&) {

@@ -1,29 +1,14 @@
 #include <memory>
-#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "invar/core/error.hpp"
 #include "invar/model/model.hpp"
+#include "support/nodes.hpp"
 
 namespace invar::model {
 namespace {
-
-/// No file is named by these options.
-class NoFiles final : public options::Files {
- public:
-  const std::string& bytes(const std::string& path) override { return refuse(path); }
-  Eigen::MatrixXd dataset(const std::string& path, const std::string&) override {
-    refuse(path);
-    return {};
-  }
-  std::string stored_name(const std::string& path) override { return refuse(path); }
-
- private:
-  static const std::string& refuse(const std::string& path) {
-    throw Error(ErrorKind::no_input, "no file " + path);
-  }
-};
 
 struct ScaleOptions {
   double factor = 2.0;
@@ -61,10 +46,7 @@ ModelType scale_type() {
 }
 
 options::Node map_with(const std::string& key, const std::string& text) {
-  options::Node map = options::Node::make_map();
-  map.set("type", options::Node::make_scalar("scale"));
-  map.set(key, options::Node::make_scalar(text));
-  return map;
+  return test::map({{"type", test::scalar("scale")}, {key, test::scalar(text)}});
 }
 
 struct Reading {
@@ -74,7 +56,7 @@ struct Reading {
 };
 
 Reading read(const options::Node& node, const ProblemSizes& sizes) {
-  NoFiles files;
+  test::MemoryFiles files;
   options::Reader reader(files);
   const options::Cursor at{.node = &node, .path = "model", .parent = {}, .reader = &reader};
   Reading reading;

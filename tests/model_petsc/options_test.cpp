@@ -1,5 +1,4 @@
 // What the study may say of the built-in models, and what is answered when it is wrong.
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "invar/core/error.hpp"
 #include "invar/model_petsc/builtin_models.hpp"
+#include "support/nodes.hpp"
 #include "support/petsc_environment.hpp"
 
 namespace invar::model_petsc {
@@ -21,64 +20,35 @@ using options::Node;
 const auto* const environment =
     ::testing::AddGlobalTestEnvironment(new test::PetscEnvironment);  // owned by gtest
 
-/// Files that exist in memory alone.
-class MemoryFiles final : public options::Files {
- public:
-  const std::string& bytes(const std::string& path) override {
-    const auto found = texts.find(path);
-    if (found == texts.end()) {
-      throw Error(ErrorKind::no_input, "cannot read " + path);
-    }
-    return found->second;
-  }
-  Eigen::MatrixXd dataset(const std::string& path, const std::string& name) override {
-    const auto found = datasets.find(path + name);
-    if (found == datasets.end()) {
-      throw Error(ErrorKind::no_input, "cannot read " + name + " of " + path);
-    }
-    return found->second;
-  }
-  std::string stored_name(const std::string& path) override { return "data/" + path; }
-
-  std::map<std::string, std::string> texts;
-  std::map<std::string, Eigen::MatrixXd> datasets;
-};
-
-Node scalar(const std::string& text) {
-  Node node = Node::make_scalar(text);
+/// Where everything that is written below a key stands.
+Node at_line_7(Node node) {
   node.where = {.file = "study.yaml", .line = 7, .column = 3};
   return node;
+}
+
+Node scalar(const std::string& text) {
+  return at_line_7(test::scalar(text));
 }
 
 Node quoted(const std::string& text) {
-  Node node = scalar(text);
-  node.is_quoted = true;
-  return node;
+  return at_line_7(test::quoted(text));
 }
 
 Node list(const std::vector<std::string>& texts) {
-  Node node = Node::make_sequence();
-  node.where = {.file = "study.yaml", .line = 7, .column = 3};
-  for (const std::string& text : texts) {
-    node.items.push_back(scalar(text));
-  }
-  return node;
+  return at_line_7(test::scalars(texts));
 }
 
 Node rows(const std::vector<std::vector<std::string>>& texts) {
-  Node node = list({});
+  std::vector<Node> items;
   for (const std::vector<std::string>& row : texts) {
-    node.items.push_back(list(row));
+    items.push_back(list(row));
   }
-  return node;
+  return at_line_7(test::list(std::move(items)));
 }
 
 Node map(const std::vector<std::pair<std::string, Node>>& entries) {
-  Node node = Node::make_map();
+  Node node = test::map(entries);
   node.where = {.file = "study.yaml", .line = 5, .column = 1};
-  for (const auto& [key, value] : entries) {
-    node.set(key, value);
-  }
   return node;
 }
 
@@ -121,7 +91,7 @@ class BuiltInModelOptions : public ::testing::Test {
     return problem.path + " at " + problem.where.text() + ": " + problem.message;
   }
 
-  MemoryFiles files;
+  test::MemoryFiles files;
   model::ModelRegistry registry;
 };
 
@@ -150,7 +120,7 @@ TEST_F(BuiltInModelOptions, LinearTakesItsMatrixInPlace) {
 
 TEST_F(BuiltInModelOptions, LinearTakesItsMatrixAndOffsetFromFiles) {
   files.texts["b.csv"] = "b\n1\n2\n";
-  files.datasets["g.h5/G"] = (Eigen::MatrixXd(2, 1) << 3, 4).finished();
+  files.datasets["g.h5:/G"] = (Eigen::MatrixXd(2, 1) << 3, 4).finished();
 
   const Reading reading =
       read("linear",
@@ -188,7 +158,7 @@ TEST_F(BuiltInModelOptions, LinearRefusesAnOffsetOfRows) {
       problem_of("linear",
                  {{"matrix", rows({{"1"}, {"2"}})}, {"offset", rows({{"1", "2"}, {"3", "4"}})}},
                  {.num_parameters = 1, .num_qois = 2})
-          .find("model.offset at study.yaml:7:3: expected one number per QoI"),
+          .find("model.offset at study.yaml:7:3: expected a list of numbers, found 2 rows of 2"),
       std::string::npos);
 }
 
@@ -250,7 +220,7 @@ TEST_F(BuiltInModelOptions, LotkaVolterraRefusesTimesThatDoNotIncrease) {
 TEST_F(BuiltInModelOptions, LotkaVolterraRefusesRowsOfTimes) {
   EXPECT_EQ(problem_of("lotka_volterra", {{"times", rows({{"0", "1"}, {"2", "3"}})}},
                        {.num_parameters = 6, .num_qois = 4}),
-            "model.times at study.yaml:7:3: expected a list of times, found 2 rows of 2");
+            "model.times at study.yaml:7:3: expected a list of numbers, found 2 rows of 2");
 }
 
 TEST_F(BuiltInModelOptions, LotkaVolterraRefusesToleranceAndStepsOutOfRange) {
