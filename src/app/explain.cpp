@@ -45,6 +45,7 @@ std::vector<Section> sections_of(const std::vector<Description>& keys) {
 std::vector<Description> chosen(const std::vector<Description>& keys, const std::string& key) {
   std::vector<Description> found;
   std::vector<std::string> paths;
+  paths.reserve(keys.size());
   for (const Description& one : keys) {
     if (key.empty() || one.path == key || one.path.starts_with(key + ".")) {
       found.push_back(one);
@@ -63,6 +64,7 @@ std::vector<Description> chosen(const std::vector<Description>& keys, const std:
   }
   if (near.empty()) {
     std::vector<std::string> parts;
+    parts.reserve(paths.size());
     for (const std::string& path : paths) {
       parts.push_back(last_part(path));
     }

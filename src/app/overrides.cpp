@@ -63,19 +63,19 @@ void apply_override(Node& root, const std::string& assignment) {
   const std::string path = assignment.substr(0, equals);
   const std::vector<std::string> keys = split_path(assignment, path);
   Node* node = &root;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (const std::string& key : keys) {
     if (node->kind == Node::Kind::null) {
       node->kind = Node::Kind::map;
     } else if (node->kind != Node::Kind::map) {
       fail(assignment,
-           "the value above `" + keys[i] + "` is " + node->description() + ", which has no keys");
+           "the value above `" + key + "` is " + node->description() + ", which has no keys");
     }
-    Node* child = node->find(keys[i]);
+    Node* child = node->find(key);
     if (child == nullptr) {
       Node made;
       made.origin = options::Origin::command_line;
       set_place(made);
-      child = &node->set(keys[i], std::move(made));
+      child = &node->set(key, std::move(made));
     }
     node = child;
   }

@@ -167,7 +167,7 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
                            .noise = *std::move(draft.observations.noise)},
           .model_type = std::move(draft.model_type),
           .make_model = std::move(draft.make_model),
-          .inference = std::move(draft.inference.run_vi),
+          .inference = draft.inference.run_vi,
           .initial = std::move(draft.inference.initial),
           .evaluation = draft.evaluation,
           .campaign = std::move(draft.campaign),

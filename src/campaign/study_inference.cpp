@@ -92,7 +92,7 @@ const Table<InitialBlock>& initial_table() {
     covariance.unit = "parameters squared";
     covariance.allowed = "symmetric positive definite";
     covariance.condition = "multivariate prior";
-    auto from = row("from", "text", "the directory of another campaign: start from its state",
+    auto from = row("from", "text", "another campaign: its directory, or a restart file of it",
                     read_from, "none");
     auto round = row("round", "whole number", "the round of that campaign to start from",
                      read_round, "its newest");

@@ -85,11 +85,11 @@ struct OptionProblem {
 /// @param check   compares keys with each other and with the sizes; asked when each key is sound
 template <class Options>
 ModelType make_model_type(
-    std::string name, std::string help, const options::Table<Options>& table,
+    const std::string& name, const std::string& help, const options::Table<Options>& table,
     std::function<std::unique_ptr<Model>(const Options&, const ProblemSizes&, MPI_Comm)> create,
     std::function<std::vector<OptionProblem>(const Options&, const ProblemSizes&)> check = {}) {
-  return {.name = std::move(name),
-          .help = std::move(help),
+  return {.name = name,
+          .help = help,
           .keys = table.describe(""),
           .read = [table, create, check](const options::Cursor& at, const ProblemSizes& sizes,
                                          options::Node& resolved) -> ModelFactory {

@@ -120,12 +120,12 @@ class Table {
 
 /// A real number.
 template <class T>
-Row<T> real(std::string key, double T::*member, Range range, std::string help,
-            std::string unit = "") {
-  return {.key = std::move(key),
+Row<T> real(const std::string& key, double T::*member, Range range, const std::string& help,
+            const std::string& unit = "") {
+  return {.key = key,
           .type = "number",
-          .help = std::move(help),
-          .unit = std::move(unit),
+          .help = help,
+          .unit = unit,
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
@@ -139,12 +139,12 @@ Row<T> real(std::string key, double T::*member, Range range, std::string help,
 
 /// A real number or none (nothing, or the word).
 template <class T>
-Row<T> optional_real(std::string key, std::optional<double> T::*member, Range range,
-                     std::string help, std::string unit = "") {
-  return {.key = std::move(key),
+Row<T> optional_real(const std::string& key, std::optional<double> T::*member, Range range,
+                     const std::string& help, const std::string& unit = "") {
+  return {.key = key,
           .type = "number or none",
-          .help = std::move(help),
-          .unit = std::move(unit),
+          .help = help,
+          .unit = unit,
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
@@ -165,12 +165,12 @@ Row<T> optional_real(std::string key, std::optional<double> T::*member, Range ra
 
 /// A whole number; `Integer` is any integral type.
 template <class T, class Integer>
-Row<T> integer(std::string key, Integer T::*member, Range range, std::string help,
-               std::string unit = "") {
-  return {.key = std::move(key),
+Row<T> integer(const std::string& key, Integer T::*member, Range range, const std::string& help,
+               const std::string& unit = "") {
+  return {.key = key,
           .type = "whole number",
-          .help = std::move(help),
-          .unit = std::move(unit),
+          .help = help,
+          .unit = unit,
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
@@ -189,10 +189,10 @@ Row<T> integer(std::string key, Integer T::*member, Range range, std::string hel
 
 /// true or false.
 template <class T>
-Row<T> boolean(std::string key, bool T::*member, std::string help) {
-  return {.key = std::move(key),
+Row<T> boolean(const std::string& key, bool T::*member, const std::string& help) {
+  return {.key = key,
           .type = "true or false",
-          .help = std::move(help),
+          .help = help,
           .read =
               [member](const Cursor& at, T& target) {
                 if (const auto value = read_boolean(at)) {
@@ -205,10 +205,10 @@ Row<T> boolean(std::string key, bool T::*member, std::string help) {
 
 /// Text.
 template <class T>
-Row<T> text(std::string key, std::string T::*member, std::string help) {
-  return {.key = std::move(key),
+Row<T> text(const std::string& key, std::string T::*member, const std::string& help) {
+  return {.key = key,
           .type = "text",
-          .help = std::move(help),
+          .help = help,
           .read =
               [member](const Cursor& at, T& target) {
                 if (const auto value = read_text(at)) {
@@ -221,7 +221,8 @@ Row<T> text(std::string key, std::string T::*member, std::string help) {
 
 /// One of several names; upper and lower case and blanks around do not matter.
 template <class T, class E>
-Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std::string help) {
+Row<T> choice(const std::string& key, E T::*member, std::vector<Choice<E>> choices,
+              const std::string& help) {
   std::string allowed;
   for (const Choice<E>& one : choices) {
     allowed += (allowed.empty() ? "" : ", ") + one.name;
@@ -238,9 +239,9 @@ Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std
     }
     return std::string();
   };
-  return {.key = std::move(key),
+  return {.key = key,
           .type = "name",
-          .help = std::move(help),
+          .help = help,
           .allowed = allowed,
           .read =
               [member, choices, allowed, name_of](const Cursor& at, T& target) {
@@ -273,22 +274,23 @@ Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std
 
 /// A key with a reading function of its own; more is set on the row that is returned.
 template <class T>
-Row<T> custom(std::string key, std::string type, std::string help,
+Row<T> custom(const std::string& key, const std::string& type, const std::string& help,
               std::function<Node(const Cursor&, T&)> read) {
   Row<T> row;
-  row.key = std::move(key);
-  row.type = std::move(type);
-  row.help = std::move(help);
+  row.key = key;
+  row.type = type;
+  row.help = help;
   row.read = std::move(read);
   return row;
 }
 
 /// A table inside a table.
 template <class T, class S>
-Row<T> nested(std::string key, S T::*member, const Table<S>& table, std::string help) {
-  return {.key = std::move(key),
+Row<T> nested(const std::string& key, S T::*member, const Table<S>& table,
+              const std::string& help) {
+  return {.key = key,
           .type = "keys",
-          .help = std::move(help),
+          .help = help,
           .read = [member, table](const Cursor& at,
                                   T& target) { return table.read(at, target.*member); },
           .children = table.describe("")};
