@@ -2,8 +2,11 @@
 find_package(MPI 3.1 REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PETSC REQUIRED IMPORTED_TARGET GLOBAL PETSc>=3.18)
+# Debian's file also hands on how PETSc itself was compiled (-D_FORTIFY_SOURCE): not for us, and
+# precompiled headers would not fit.
+set_property(TARGET PkgConfig::PETSC PROPERTY INTERFACE_COMPILE_OPTIONS "")
 set(HDF5_PREFER_PARALLEL TRUE)
-find_package(HDF5 1.10 REQUIRED COMPONENTS C)
+find_package(HDF5 1.10 REQUIRED COMPONENTS C HL)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(Boost 1.74 REQUIRED)
 find_package(Threads REQUIRED)

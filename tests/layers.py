@@ -50,7 +50,8 @@ def problems(root):
                 yield f"{relative}: no layer is known for the folder {module}"
                 continue
             text = path.read_text(encoding="utf-8")
-            if "MPI_COMM_WORLD" in re.sub(r"//.*", "", text) and str(relative) != MPI_WORLD_OWNER:
+            code = re.sub(r"//.*", "", text)
+            if re.search(r"\bMPI_COMM_WORLD\b", code) and str(relative) != MPI_WORLD_OWNER:
                 yield f"{relative}: MPI_COMM_WORLD outside {MPI_WORLD_OWNER}"
             for number, line in enumerate(text.splitlines(), 1):
                 include = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)

@@ -30,9 +30,13 @@ int print(const std::string& text, std::FILE* stream, int exit_code) {
 int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) {
   switch (arguments.command) {
     case Command::check:
-      return check(arguments.study, arguments.overrides, registry);
-    case Command::explain:
-      return explain(arguments.key, arguments.is_markdown, registry);
+      return print(check_text(arguments.study, arguments.overrides, registry), stdout, 0);
+    case Command::explain: {
+      const auto keys = campaign::describe_study(registry);
+      return print(arguments.is_markdown ? explain_markdown(keys, arguments.key)
+                                         : explain_text(keys, arguments.key),
+                   stdout, 0);
+    }
     case Command::show:
       return print(
           arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),

@@ -14,6 +14,8 @@
 #include "app/study_changes.hpp"
 #include "app/yaml.hpp"
 #include "invar/campaign/execute.hpp"
+#include "invar/campaign/start.hpp"
+#include "invar/parallel/agree.hpp"
 #include "invar/parallel/groups.hpp"
 #include "invar/petsc/session.hpp"
 
@@ -22,15 +24,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string study_text(const campaign::Study& study) {
-  return yaml_text(study.resolved);
-}
-
-store::Manifest manifest_of(const LoadedStudy& loaded) {
-  store::Manifest manifest{.study_text = study_text(loaded.study)};
+/// What a campaign holds of its study: the text, the files it names, and where it branches from.
+///
+/// @param base  the folder of the study file
+store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
+  store::Manifest manifest;
   for (const auto& [path, copy] : loaded.copies) {
     manifest.data_files[copy.stored_name] = copy.bytes;
   }
+  options::Node resolved = loaded.study.resolved;
+  if (const campaign::InitialOptions& initial = loaded.study.initial; initial.from) {
+    const fs::path origin = campaign::branch_origin(initial, base);
+    const std::string copy = "data/" + origin.filename().string();
+    manifest.data_files[copy] = read_file(origin);
+    options::Node start = options::Node::make_map();
+    start.set("from", options::Node::make_scalar(copy));
+    options::Node inference = *resolved.find("inference");
+    inference.set("initial", std::move(start));
+    resolved.set("inference", std::move(inference));
+  }
+  manifest.study_text = yaml_text(resolved);
   return manifest;
 }
 
@@ -40,7 +53,8 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
                 const model::ModelRegistry& registry) {
   const parallel::Comm& world = session.world();
   const bool is_resume = arguments.command == Arguments::Command::resume;
-  campaign::Request request{.stop_after = arguments.stop_after};
+  campaign::Request request;
+  request.stop_after = arguments.stop_after;
 
   std::vector<std::string> changes;
   LoadedStudy loaded = [&] {
@@ -62,10 +76,17 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   }();
   const campaign::Study& study = loaded.study;
   if (!is_resume) {
-    request.directory = arguments.campaign.value_or(study.campaign.directory);
-    request.creation = manifest_of(loaded);
-  } else if (!changes.empty()) {
-    request.change = manifest_of(loaded);
+    request.base = fs::path(arguments.study).parent_path();
+    request.directory =
+        arguments.campaign ? fs::path(*arguments.campaign) : request.base / study.campaign.directory;
+    request.creation = parallel::agree(world, [&] {
+      return world.rank() == 0 ? manifest_of(loaded, request.base) : store::Manifest{};
+    });
+  } else {
+    request.base = request.directory;
+    if (!changes.empty()) {
+      request.change = manifest_of(loaded, request.base);
+    }
   }
 
   const parallel::Groups groups(world, study.evaluation.ranks_per_model);

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "campaign/reporting.hpp"
-#include "campaign/start.hpp"
+#include "invar/campaign/start.hpp"
 #include "campaign/view.hpp"
 #include "invar/campaign/run.hpp"
 #include "invar/evaluation/in_place_evaluator.hpp"
@@ -27,10 +27,11 @@ struct Opened {
 };
 
 Opened open(const Study& study, const Request& request) {
+  Opened opened;
+  opened.method = make_method(study, request.base);
   if (request.creation) {
     store::create_campaign(request.directory, *request.creation);
   }
-  Opened opened;
   opened.store = std::make_unique<store::CampaignStore>(
       request.directory,
       store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
@@ -43,7 +44,6 @@ Opened open(const Study& study, const Request& request) {
   for (const std::string& note : opened.store->recovery_notes()) {
     request.say(note);
   }
-  opened.method = make_method(study, request.directory);
   if (const auto& restart = opened.store->restart_point()) {
     opened.method->restore(restart->state);
     request.say(fmt::format("continuing after round {}, {} evaluations on record",

@@ -45,7 +45,8 @@ Evaluated evaluate(const Batch& batch, const Parts& parts) {
       answers[static_cast<std::size_t>(sample)] = std::move(evaluation);
     });
   }
-  Evaluated evaluated{.num_recorded = num_recorded};
+  Evaluated evaluated;
+  evaluated.num_recorded = num_recorded;
   for (std::optional<Evaluation>& answer : answers) {
     if (!answer) {
       evaluated.is_complete = false;

@@ -14,6 +14,8 @@ namespace {
 // Below this mean a group holds a point in advance: the round trip, some tens of microseconds and
 // a nap, would cost a fair share of the run. Above it the point is better left for whoever is free.
 constexpr double cheap_s = 0.5e-3;
+// Points that a group has at a time when runs are cheap: one to work on, one in advance.
+constexpr std::size_t most_held = 2;
 // The mean forgets about so many runs ago.
 constexpr std::int64_t memory = 32;
 
@@ -48,14 +50,15 @@ class PoolEvaluator::Round {
  private:
   using Evaluation = method::Evaluation;
 
-  /// A group at work may hold one more when runs are cheap; an idle one may begin when fewer than
+  /// A group at work may hold another when runs are cheap; an idle one may begin when fewer than
   /// `concurrency` are at work.
   [[nodiscard]] bool has_room(int group) const {
-    if (pool_.is_lost(group)) {
+    if (pool_.is_lost(group) || owner_.stop_->is_raised()) {
       return false;
     }
     if (pool_.load(group) > 0) {
-      return pool_.load(group) < 2 && owner_.num_timed_ > 0 && owner_.mean_wall_s_ < cheap_s;
+      return pool_.load(group) < most_held && owner_.num_timed_ > 0 &&
+             owner_.mean_wall_s_ < cheap_s;
     }
     const std::optional<int>& cap = owner_.options_.concurrency;
     return !cap || pool_.num_busy() < *cap;
@@ -80,16 +83,16 @@ class PoolEvaluator::Round {
 
   /// One for every idle group before anyone gets a second.
   void fill_all() {
-    for (int round = 0; round < 2 && !queue_.is_empty(); ++round) {
+    for (std::size_t load = 0; load < most_held && !queue_.is_empty(); ++load) {
       for (int group = 0; group < pool_.num_groups(); ++group) {
-        if (has_room(group)) {
+        if (pool_.load(group) == load && has_room(group)) {
           give_one(group);
         }
       }
     }
   }
 
-  /// The task of a ticket; none when it was given out by an earlier call that was stopped.
+  /// The task of a ticket; none when an earlier call, left by an exception, gave it out.
   [[nodiscard]] std::optional<std::size_t> task_of(std::int64_t ticket) const {
     return ticket < first_ticket_ ? std::nullopt
                                   : std::optional(static_cast<std::size_t>(ticket - first_ticket_));
@@ -107,8 +110,8 @@ class PoolEvaluator::Round {
   }
 
   void take_loss(const parallel::TaskPool::Loss& loss) {
-    for (auto ticket = loss.queued.rbegin(); ticket != loss.queued.rend(); ++ticket) {
-      if (const auto task = task_of(*ticket)) {
+    for (const std::int64_t ticket : loss.queued) {
+      if (const auto task = task_of(ticket)) {
         queue_.put_back(*task);
       }
     }

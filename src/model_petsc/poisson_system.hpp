@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <mpi.h>
 
@@ -29,6 +30,7 @@ GridLines lines_of_rank(int n, int rank, int num_ranks);
 /// MPI: Collective on `group`.
 class PoissonSystem {
  public:
+  /// @throws Error(config)  when PETSc refuses the options of the solver
   PoissonSystem(const PoissonOptions& options, MPI_Comm group);
 
   /// Assembles and solves.
@@ -42,7 +44,9 @@ class PoissonSystem {
   [[nodiscard]] Vec solution() const { return solution_.get(); }
 
   /// Options of the study that the solver has not asked for.
-  [[nodiscard]] std::vector<std::string> unused_options() const { return solver_options_.unused(); }
+  [[nodiscard]] std::vector<std::string> unused_options() const {
+    return solver_options_->unused();
+  }
 
  private:
   void assemble(const Eigen::VectorXd& coefficients);
@@ -52,10 +56,10 @@ class PoissonSystem {
   PetscInt k_;
   double tolerance_;
   GridLines lines_;
-  SolverOptions solver_options_;
   petsc::MatOwner matrix_;
   petsc::VecOwner load_;
   petsc::VecOwner solution_;
+  std::optional<SolverOptions> solver_options_;  // none while the constructor runs
   petsc::KspOwner solver_;
 };
 

@@ -1,10 +1,8 @@
 #include "model_petsc/solver_options.hpp"
 
+#include <algorithm>
 #include <array>
-#include <functional>
 #include <string_view>
-
-#include <petscsys.h>
 
 #include "invar/petsc/check.hpp"
 #include "invar/petsc/handle.hpp"
@@ -14,51 +12,56 @@ namespace {
 
 using petsc::check;
 
-/// Calls `visit(name without dash, value or null)` for every option of a text.
-void for_each_option(const char* text,
-                     const std::function<void(const char* name, const char* value)>& visit) {
-  petsc::Owner<PetscOptions, PetscOptionsDestroy> parsed;
-  check(PetscOptionsCreate(parsed.put()));
-  check(PetscOptionsInsertString(parsed.get(), text));
-  PetscInt count = 0;
-  char** names = nullptr;
-  char** values = nullptr;
-  check(PetscOptionsLeftGet(parsed.get(), &count, &names, &values));  // all: none has been used
-  for (PetscInt i = 0; i < count; ++i) {
-    visit(names[i], values[i]);
-  }
-  check(PetscOptionsLeftRestore(parsed.get(), &count, &names, &values));
-}
-
 bool is_for_solvers(std::string_view name) {
   constexpr std::array<std::string_view, 4> stems = {"ksp_", "pc_", "mg_", "sub_"};
-  for (const std::string_view stem : stems) {
-    if (name.starts_with(stem)) {
-      return true;
-    }
-  }
-  return false;
+  return std::any_of(stems.begin(), stems.end(),
+                     [name](std::string_view stem) { return name.starts_with(stem); });
+}
+
+std::string command_line() {
+  char* text = nullptr;
+  check(PetscOptionsGetAll(nullptr, &text));
+  std::string copy(text);
+  check(PetscFree(text));
+  return copy;
+}
+
+/// So that -options_left does not complain about an option that is read under another name.
+void mark_used(const std::string& name) {
+  PetscBool is_there = PETSC_FALSE;
+  check(PetscOptionsHasName(nullptr, nullptr, ("-" + name).c_str(), &is_there));
 }
 
 }  // namespace
 
-SolverOptions::SolverOptions(std::string prefix, const std::string& study,
-                             const std::string& defaults)
-    : prefix_(std::move(prefix)) {
-  char* command_line = nullptr;
-  check(PetscOptionsGetAll(nullptr, &command_line));
-  for_each_option(command_line, [this](const char* name, const char* value) {
-    if (is_for_solvers(name)) {
-      add_missing(name, value);
+SolverOptions::SolverOptions(const Sources& sources, PetscObject owner) {
+  PetscObjectId id = 0;
+  check(PetscObjectGetId(owner, &id));
+  const std::string shared_prefix = sources.model + "_";
+  prefix_ = shared_prefix + std::to_string(id) + "_";
+
+  const std::vector<Option> given = parse(command_line());
+  for (const Option& option : given) {
+    const bool is_of_another_solver =
+        option.name.find_first_of("0123456789", shared_prefix.size()) == shared_prefix.size();
+    if (option.name.starts_with(shared_prefix) && !is_of_another_solver) {
+      add_missing(option.name.substr(shared_prefix.size()), option);
+      mark_used(option.name);
     }
-  });
-  check(PetscFree(command_line));
-  for_each_option(study.c_str(), [this](const char* name, const char* value) {
-    of_study_.emplace_back(name);
-    add_missing(name, value);
-  });
-  for_each_option(defaults.c_str(),
-                  [this](const char* name, const char* value) { add_missing(name, value); });
+  }
+  for (const Option& option : given) {
+    if (is_for_solvers(option.name)) {
+      add_missing(option.name, option);
+      mark_used(option.name);
+    }
+  }
+  for (const Option& option : parse(sources.study)) {
+    of_study_.push_back(option.name);
+    add_missing(option.name, option);
+  }
+  for (const Option& option : parse(sources.defaults)) {
+    add_missing(option.name, option);
+  }
 }
 
 SolverOptions::~SolverOptions() {
@@ -66,7 +69,7 @@ SolverOptions::~SolverOptions() {
     return;
   }
   for (const std::string& name : added_) {
-    static_cast<void>(PetscOptionsClearValue(nullptr, name.c_str()));
+    static_cast<void>(PetscOptionsClearValue(nullptr, ("-" + prefix_ + name).c_str()));
   }
 }
 
@@ -82,13 +85,28 @@ std::vector<std::string> SolverOptions::unused() const {
   return names;
 }
 
-void SolverOptions::add_missing(const std::string& name, const char* value) {
-  const std::string full_name = "-" + prefix_ + name;
-  PetscBool is_there = PETSC_FALSE;
-  check(PetscOptionsHasName(nullptr, nullptr, full_name.c_str(), &is_there));
-  if (is_there == PETSC_FALSE) {
-    check(PetscOptionsSetValue(nullptr, full_name.c_str(), value));
-    added_.push_back(full_name);
+std::vector<SolverOptions::Option> SolverOptions::parse(const std::string& text) {
+  petsc::Owner<PetscOptions, PetscOptionsDestroy> parsed;
+  check(PetscOptionsCreate(parsed.put()));
+  check(PetscOptionsInsertString(parsed.get(), text.c_str()));
+  PetscInt count = 0;
+  char** names = nullptr;
+  char** values = nullptr;
+  check(PetscOptionsLeftGet(parsed.get(), &count, &names, &values));  // all: none has been used
+  std::vector<Option> options;
+  for (PetscInt i = 0; i < count; ++i) {
+    const bool has_value = values[i] != nullptr;
+    options.push_back({names[i], has_value ? values[i] : "", has_value});
+  }
+  check(PetscOptionsLeftRestore(parsed.get(), &count, &names, &values));
+  return options;
+}
+
+void SolverOptions::add_missing(const std::string& name, const Option& option) {
+  if (std::find(added_.begin(), added_.end(), name) == added_.end()) {
+    check(PetscOptionsSetValue(nullptr, ("-" + prefix_ + name).c_str(),
+                               option.has_value ? option.value.c_str() : nullptr));
+    added_.push_back(name);
   }
 }
 

@@ -3,20 +3,29 @@
 #include <string>
 #include <vector>
 
+#include <petscsys.h>
+
 namespace invar::model_petsc {
 
-/// Options of one model's solver in PETSc's options database, under the model's prefix.
+/// Options of one solver in PETSc's options database, under a prefix that no other solver has.
 ///
-/// The strongest first: `-<prefix>x` from the command line; `-x` from the command line where x
+/// The strongest first: `-<model>_x` from the command line; `-x` from the command line where x
 /// begins with ksp_, pc_, mg_ or sub_; the study's; the model's defaults. What was added here is
 /// taken out again at the end.
 ///
-/// MPI: Local; the same on all ranks of the group.
+/// MPI: Local; the same options on all ranks of the group.
 /// Lifetime: as long as the solver, which reads some of them late.
 class SolverOptions {
  public:
+  struct Sources {
+    std::string model;     // "poisson"
+    std::string study;     // "-pc_type gamg"
+    std::string defaults;  // likewise
+  };
+
+  /// @param owner  an object of PETSc that lives as long, for a prefix of its own
   /// @throws Error(internal)  when PETSc cannot read one of the texts
-  SolverOptions(std::string prefix, const std::string& study, const std::string& defaults);
+  SolverOptions(const Sources& sources, PetscObject owner);
   SolverOptions(const SolverOptions&) = delete;
   SolverOptions& operator=(const SolverOptions&) = delete;
   SolverOptions(SolverOptions&&) = delete;
@@ -29,11 +38,18 @@ class SolverOptions {
   [[nodiscard]] std::vector<std::string> unused() const;
 
  private:
-  void add_missing(const std::string& name, const char* value);
+  struct Option {
+    std::string name;  // without dash
+    std::string value;
+    bool has_value;
+  };
+
+  static std::vector<Option> parse(const std::string& text);
+  void add_missing(const std::string& name, const Option& option);
 
   std::string prefix_;
-  std::vector<std::string> added_;     // "-poisson_ksp_type"
-  std::vector<std::string> of_study_;  // "ksp_type"
+  std::vector<std::string> added_;     // without prefix
+  std::vector<std::string> of_study_;  // without prefix
 };
 
 }  // namespace invar::model_petsc

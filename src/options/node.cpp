@@ -1,6 +1,8 @@
 #include "invar/options/node.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,6 +18,12 @@ Node Node::make_scalar(std::string text) {
   Node node;
   node.kind = Kind::scalar;
   node.scalar = std::move(text);
+  return node;
+}
+
+Node Node::make_text(std::string text) {
+  Node node = make_scalar(std::move(text));
+  node.is_quoted = true;
   return node;
 }
 
@@ -42,6 +50,10 @@ const Node* Node::find(const std::string& key) const {
     }
   }
   return nullptr;
+}
+
+Node* Node::find(const std::string& key) {
+  return const_cast<Node*>(std::as_const(*this).find(key));
 }
 
 Node& Node::set(const std::string& key, Node value) {
@@ -73,7 +85,7 @@ std::string Node::description() const {
     case Kind::null:
       return "nothing";
     case Kind::scalar:
-      return "`" + scalar + "`";
+      return scalar.size() <= 60 ? "`" + scalar + "`" : "`" + scalar.substr(0, 60) + "...`";
     case Kind::sequence:
       return fmt::format("a list of {}", items.size());
     case Kind::map: {

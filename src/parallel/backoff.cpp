@@ -10,8 +10,6 @@ using std::chrono::microseconds;
 
 // About what waking up from a sleep costs: a shorter wait is better spent looking.
 constexpr microseconds look_for{50};
-// The kernel adds some 50 microseconds to a sleep.
-constexpr microseconds shortest_nap{10};
 constexpr microseconds longest_nap{500};
 constexpr int share = 16;
 
@@ -28,7 +26,7 @@ void Backoff::pause() {
     return;
   }
   std::this_thread::sleep_for(
-      std::clamp<Clock::duration>(waited / share, shortest_nap, longest_nap));
+      std::clamp<Clock::duration>(waited / share, shortest_nap_, longest_nap));
 }
 
 }  // namespace invar::parallel

@@ -9,11 +9,17 @@ namespace invar::parallel {
 /// costs next to nothing.
 class Backoff {
  public:
+  /// @param shortest_nap  what the reader can bear to be late, besides the 50 microseconds or so
+  ///                      that the kernel adds; falling asleep and waking up costs some 15
+  explicit Backoff(std::chrono::microseconds shortest_nap = std::chrono::microseconds(10))
+      : shortest_nap_(shortest_nap) {}
+
   /// Call when nothing was found; returns when to look again.
   void pause();
 
  private:
   using Clock = std::chrono::steady_clock;
+  std::chrono::microseconds shortest_nap_;
   Clock::time_point since_{};
   bool has_started_ = false;
 };

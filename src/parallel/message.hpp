@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <mpi.h>
@@ -18,6 +20,11 @@ inline void wait_in_naps(MPI_Request& request) {
     backoff.pause();
     MPI_Test(&request, &is_done, MPI_STATUS_IGNORE);
   }
+}
+
+/// Whether MPI's counts, which are ints, can say the length.
+inline bool is_sendable(std::span<const std::byte> bytes) {
+  return bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max());
 }
 
 /// Who sent a message, and what it is.

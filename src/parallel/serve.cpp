@@ -20,6 +20,7 @@ void forward(const Comm& team, const std::vector<std::byte>& bytes, int tag) {
 }
 
 void answer(const Comm& all, const std::vector<std::byte>& bytes, int tag) {
+  INVAR_EXPECTS(is_sendable(bytes));
   MPI_Request request = MPI_REQUEST_NULL;
   MPI_Isend(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, 0, tag, all.get(), &request);
   wait_in_naps(request);

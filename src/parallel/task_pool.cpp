@@ -1,5 +1,6 @@
 #include "invar/parallel/task_pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "invar/core/error.hpp"
@@ -10,6 +11,10 @@ namespace {
 
 // So many replies are taken before the clock and the stop flag are looked at again.
 constexpr int most_replies_at_once = 64;
+// The manager of many groups never waits long, so its naps must not be the very shortest.
+constexpr std::chrono::microseconds shortest_nap{100};
+// Far longer than any nap: the manager was elsewhere, or the whole job was suspended.
+constexpr std::chrono::milliseconds absence{100};
 
 std::size_t slot(int group) {
   return static_cast<std::size_t>(group);
@@ -37,7 +42,7 @@ bool TaskPool::is_lost(int group) const {
 
 void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte> task) {
   Group& to = groups_[slot(group)];
-  INVAR_EXPECTS(!to.is_lost);
+  INVAR_EXPECTS(!to.is_lost && is_sendable(task));
   if (to.tasks.empty()) {
     to.started = Clock::now();
     ++num_busy_;
@@ -54,7 +59,7 @@ void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte>
 }
 
 void TaskPool::wait(const Callbacks& callbacks, const StopFlag& stop) {
-  for (Backoff backoff; !stop.is_raised(); backoff.pause()) {
+  for (Backoff backoff(shortest_nap); !stop.is_raised(); backoff.pause()) {
     int num_replies = 0;
     while (num_replies < most_replies_at_once && receive_one(callbacks)) {
       ++num_replies;
@@ -93,9 +98,15 @@ bool TaskPool::write_off_late_groups(const Callbacks& callbacks) {
     return false;
   }
   const Clock::time_point now = Clock::now();
+  // What happens while the manager does not look is not held against the groups.
+  const Clock::time_point looked = std::exchange(looked_, now);
+  const bool was_away = now - looked > absence;
   bool has_lost = false;
   for (int index = 0; index < num_groups(); ++index) {
     Group& group = groups_[slot(index)];
+    if (was_away) {
+      group.started += now - std::max(looked, group.started);
+    }
     if (group.is_lost || group.tasks.empty() ||
         seconds_between(group.started, now) <= *timeout_s_) {
       continue;
@@ -105,7 +116,7 @@ bool TaskPool::write_off_late_groups(const Callbacks& callbacks) {
     --num_busy_;
     has_lost = true;
     // The tasks stay: MPI may still read their bytes.
-    Loss loss{.group = index, .running = group.tasks.front().ticket, .queued = {}};
+    Loss loss{.group = index, .running = group.tasks.front().ticket};
     for (std::size_t i = 1; i < group.tasks.size(); ++i) {
       loss.queued.push_back(group.tasks[i].ticket);
     }

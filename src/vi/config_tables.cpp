@@ -15,17 +15,17 @@ using options::Table;
 template <class Config>
 std::vector<Row<Config>> common_optimizer_rows() {
   return {
-      options::real("gradient_norm_tolerance", &Config::gradient_norm_tolerance, finite_from(0),
+      options::real("gradient_norm_tolerance", &Config::gradient_norm_tolerance, Range::at_least(0),
                     "stop when the norm of the update (gradient) or of the gradient (newton) is "
                     "at most this",
                     "ELBO"),
       options::integer("max_iterations", &Config::max_iterations, Range::between(1, max_count),
                        "stop when the iteration counter gets here; M allows M - 1 updates"),
-      options::real("max_log_std_update", &Config::max_log_std_update, finite_positive(),
+      options::real("max_log_std_update", &Config::max_log_std_update, Range::above(0),
                     "largest change of a log standard deviation in one step"),
-      options::real("min_variational_std", &Config::min_variational_std, finite_positive(),
+      options::real("min_variational_std", &Config::min_variational_std, Range::above(0),
                     "smallest standard deviation, in optimizer coordinates"),
-      options::real("max_variational_std", &Config::max_variational_std, finite_positive(),
+      options::real("max_variational_std", &Config::max_variational_std, Range::above(0),
                     "largest standard deviation, in optimizer coordinates"),
   };
 }
@@ -41,28 +41,28 @@ std::vector<Row<Config>> joined(std::vector<Row<Config>> rows, std::vector<Row<C
 template <class Config>
 std::vector<Row<Config>> common_line_search_rows() {
   return {
-      options::real("initial_step_size", &Config::initial_step_size, finite_positive(),
+      options::real("initial_step_size", &Config::initial_step_size, Range::above(0),
                     "first step size"),
-      options::real("max_step_size", &Config::max_step_size, Range::above(0),
+      options::real("max_step_size", &Config::max_step_size, Range::above(0).or_infinite(),
                     "the step size never grows beyond this"),
-      options::real("step_size_growth_factor", &Config::step_size_growth_factor, finite_from(1),
+      options::real("step_size_growth_factor", &Config::step_size_growth_factor, Range::at_least(1),
                     "the step size is multiplied by this after an accepted step"),
-      options::real("step_size_decay_factor", &Config::step_size_decay_factor, finite_from(1),
+      options::real("step_size_decay_factor", &Config::step_size_decay_factor, Range::at_least(1),
                     "the step size is divided by this after a rejected step"),
       options::integer("max_step_size_decrease_trys", &Config::max_step_size_decrease_trys,
                        Range::between(0, max_count),
                        "stop when more steps than this were rejected in a row"),
-      options::real("relaxation_parameter", &Config::relaxation_parameter, finite_from(1),
+      options::real("relaxation_parameter", &Config::relaxation_parameter, Range::at_least(1),
                     "how much worse a step may be: legacy, and objective mse"),
       options::choice<Config, LineSearchObjective>(
           "line_search_objective", &Config::line_search_objective,
           {{LineSearchObjective::elbo, "elbo"}, {LineSearchObjective::mse, "mse"}},
           "what is compared to accept a step: the ELBO or the mean relative squared misfit"),
       options::real("line_search_sample_growth_factor", &Config::line_search_sample_growth_factor,
-                    finite_from(1),
+                    Range::at_least(1),
                     "after each rejection the number of samples is multiplied by this"),
       options::real("log_std_learning_rate_factor", &Config::log_std_learning_rate_factor,
-                    finite_positive(),
+                    Range::above(0),
                     "step size of the log standard deviations relative to that of the means"),
   };
 }
@@ -93,7 +93,7 @@ options::Table<VINewtonOptimizerConfig> newton_table() {
            {{NewtonHessianType::diagonal, "diagonal", {"diag"}},
             {NewtonHessianType::full, "full", {"dense"}}},
            "use the floored Hessian's diagonal, or all of it"),
-       options::real("newton_regularization", &Config::newton_regularization, finite_positive(),
+       options::real("newton_regularization", &Config::newton_regularization, Range::above(0),
                      "smallest curvature: absolute floor of the Hessian's eigenvalues", "ELBO")},
       common_optimizer_rows<Config>()));
 }
@@ -114,7 +114,7 @@ options::Table<VIStochasticNonmonotoneLineSearchConfig> stochastic_table() {
                      Range::between(0, 1),
                      "share of the predicted increase that a step must reach"),
        options::real("line_search_uncertainty_sigma", &Config::line_search_uncertainty_sigma,
-                     finite_from(0),
+                     Range::at_least(0),
                      "standard errors by which a step may fall short and still be accepted")}));
 }
 

@@ -127,9 +127,7 @@ void RunVi::tell(const method::BatchResult& result) {
   }
   ++progress_.round;
   progress_.evaluations += num_asked;
-  if (progress_.stop == method::StopReason::none) {
-    plan_next_batch();
-  }
+  plan_next_batch();  // also at a stop: raised limits may let it go on
   report({.iteration = iteration,
           .is_accepted = is_accepted,
           .step_size = step_size,

@@ -201,7 +201,7 @@ Row<RunViOptions> scaling_row() {
                 options::Reader silent(at.reader->files());
                 Cursor quiet = at;
                 quiet.reader = &silent;
-                if (const auto value = options::read_real(quiet, finite_positive())) {
+                if (const auto value = options::read_real(quiet, Range::above(0))) {
                   target.elbo_scaling_factor = *value;
                 } else {
                   at.problem("expected " + allowed + ", found " + at.node->description());
@@ -247,10 +247,10 @@ Table<RunViOptions> make_table() {
                     Alternative<VIStochasticNonmonotoneLineSearchConfig>{"stochastic_nonmonotone",
                                                                          stochastic_table()})),
       options::real("covariance_regularization", &Options::covariance_regularization,
-                    finite_from(0), "added to every noise variance", "observations squared"),
+                    Range::at_least(0), "added to every noise variance", "observations squared"),
       scaling_row(),
       options::optional_real("elbo_relative_tolerance", &Options::elbo_relative_tolerance,
-                             finite_from(0),
+                             Range::at_least(0),
                              "stop when the ELBO over the first ELBO is at most this"),
       options::choice<Options, BaselineMethod>(
           "baseline_method", &Options::baseline_method,
@@ -272,7 +272,7 @@ Table<RunViOptions> make_table() {
            {space::TransformMap::arctan, "arctan", {"atan"}}},
           "the map of a parameter with two bounds"),
       options::real("min_physical_variational_std_fraction",
-                    &Options::min_physical_variational_std_fraction, finite_from(0),
+                    &Options::min_physical_variational_std_fraction, Range::at_least(0),
                     "smallest standard deviation as a share of the bounded width (transform only)"),
   });
 }

@@ -48,7 +48,6 @@ void RunVi::report(const Round& round) {
       {"gradient_norm", accepted ? accepted->gradient_norm : none},
       {"gradient_snr", accepted ? accepted->gradient.snr : none},
       {"consecutive_rejections", progress_.rejections},
-      {"num_samples", static_cast<double>(round.num_asked)},
       {"num_dropped", static_cast<double>(round.num_asked - round.num_kept)},
   };
   PhysicalMoments moments = physical_moments(

@@ -192,6 +192,9 @@ void RunVi::restore(const method::State& state) {
     initial_.family = Family::correlated(in.matrix("correlation_cholesky", dimension, dimension));
   }
   progress_ = std::move(progress);
+  if (progress_.accepted && progress_.stop != method::StopReason::line_search_failed) {
+    progress_.stop = reason_to_stop();  // limits may have been raised since
+  }
   pending_.reset();
   cache_ = {};
   diagnostics_ = {};

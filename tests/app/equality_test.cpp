@@ -104,7 +104,6 @@ TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
   for (int campaign = 0; num_kills_done < num_kills; ++campaign) {
     const std::string name = "killed" + std::to_string(campaign);
     bool is_started = false;
-    ProgramResult last{.exit_code = -1};
     for (int attempt = 0; attempt < 5; ++attempt) {
       is_started = std::filesystem::exists(folder_ / name);
       kill_after("cd " + folder_.path().string() + " && exec " + on_ranks(4, program()) + " " +
@@ -114,7 +113,8 @@ TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
       ++num_kills_done;
     }
     is_started = std::filesystem::exists(folder_ / name);
-    last = invar(is_started ? "resume " + name : "run study.yaml --campaign " + name + slow, 3);
+    const ProgramResult last =
+        invar(is_started ? "resume " + name : "run study.yaml --campaign " + name + slow, 3);
 
     ASSERT_EQ(last.exit_code, 0) << last.err;
     EXPECT_EQ(difference("uninterrupted", name), "") << name;

@@ -231,7 +231,8 @@ TEST_F(Program, BranchesFromAnotherCampaign) {
   const json first = json::parse(invar("show first --json").out);
 
   const ProgramResult second = invar(
-      "run study.yaml --campaign second --set inference.initial={from: first} --stop-after 1", 2);
+      "run study.yaml --campaign second --set \"inference.initial={from: first}\" --stop-after 1",
+      2);
   ASSERT_EQ(second.exit_code, 75) << second.err;
   fs::remove_all(folder_ / "first");  // the branch stands by itself
   const ProgramResult resumed = invar("resume second --stop-after 0");
@@ -247,7 +248,7 @@ TEST_F(Program, RefusesToBranchFromWhatDoesNotFit) {
   const ProgramResult missing =
       invar("run study.yaml --campaign b --set inference.initial.from=nowhere", 2);
   const ProgramResult no_round =
-      invar("run study.yaml --campaign b --set 'inference.initial={from: first, round: 99}'");
+      invar("run study.yaml --campaign b --set \"inference.initial={from: first, round: 99}\"");
 
   EXPECT_EQ(missing.exit_code, 66) << missing.err;
   EXPECT_EQ(no_round.exit_code, 66) << no_round.err;

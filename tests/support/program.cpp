@@ -32,7 +32,8 @@ ProgramResult run_shell(const std::string& command, double timeout_s) {
   // The tests themselves may be ranks of a job; what they start is a job of its own.
   const std::string clean =
       "for v in $(env | sed -n 's/^\\(OMPI_COMM_[A-Z_]*\\|OMPI_MCA_orte[a-z_]*\\|"
-      "OMPI_MCA_ess[a-z_]*\\|PMIX_[A-Z_0-9]*\\)=.*/\\1/p'); do unset $v; done; ";
+      "OMPI_MCA_ess[a-z_]*\\|OMPI_MCA_pmix[a-z_]*\\|PMIX_[A-Z_0-9]*\\)=.*/\\1/p'); do unset $v; "
+      "done; ";
   const std::string line = clean + "timeout -k 2 " + std::to_string(timeout_s) + " " + command +
                            " >" + out + " 2>" + err + " </dev/null";
   const int status = std::system(line.c_str());

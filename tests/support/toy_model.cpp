@@ -25,7 +25,8 @@ class ToyModel final : public model::Model {
       std::this_thread::sleep_for(std::chrono::seconds(1));
     }
     if (x[0] > options_.fail_above) {
-      return {.is_ok = false, .message = "the first parameter is too large for the toy"};
+      return {
+          .is_ok = false, .message = "the first parameter is too large for the toy", .qois = {}};
     }
     if (x[0] > options_.throw_above) {
       throw std::runtime_error("the toy is broken");

@@ -7,10 +7,10 @@ namespace invar::test {
 /// The keys of `model: {type: toy}`.
 struct ToyOptions {
   double sleep_s = 0.0;
-  double fail_above = 1.0 / 0.0;   // of the first parameter: the model says that it failed
-  double throw_above = 1.0 / 0.0;  // it throws
-  double nan_above = 1.0 / 0.0;    // it gives NaN
-  double hang_above = 1.0 / 0.0;   // it never returns
+  double fail_above = 1e300;   // of the first parameter: the model says that it failed
+  double throw_above = 1e300;  // it throws
+  double nan_above = 1e300;    // it gives NaN
+  double hang_above = 1e300;   // it never returns
 };
 
 /// A cheap nonlinear model with as many QoIs as there are observations, and ways to fail:

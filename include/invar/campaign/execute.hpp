@@ -17,6 +17,7 @@ namespace invar::campaign {
 /// What is to be done with a study.
 struct Request {
   std::filesystem::path directory;          // the campaign's
+  std::filesystem::path base;               // that `inference.initial.from` is relative to
   std::optional<store::Manifest> creation;  // a new campaign with this content; else it is resumed
   std::optional<store::Manifest> change;    // a changed study to put in place at a resume
   std::optional<std::int64_t> stop_after;   // end in good order after so many rounds

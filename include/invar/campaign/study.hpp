@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "invar/evaluation/options.hpp"
 #include "invar/model/model.hpp"
@@ -16,7 +16,7 @@ namespace invar::campaign {
 
 /// Keys of `campaign:`.
 struct CampaignOptions {
-  std::string directory = "campaign";  // relative to the working directory of the program
+  std::string directory = "campaign";  // relative to the study file
   int restart_files_to_keep = 10;
   double segment_seconds = 5.0;  // a segment closes after a round once it is this old
   double segment_megabytes = 16.0;
@@ -25,7 +25,7 @@ struct CampaignOptions {
 /// Where the variational distribution starts: `inference.initial`.
 struct InitialOptions {
   std::optional<space::Prior> distribution;   // given by mean and std or covariance
-  std::optional<std::string> from_directory;  // branch from another campaign
+  std::optional<std::string> from;            // branch: a campaign, or a restart file
   std::optional<std::int64_t> from_round;     // its newest when not given
 };                                            // neither: the prior
 

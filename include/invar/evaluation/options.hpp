@@ -16,9 +16,9 @@ enum class OnFailure {
 ///
 /// Units:   timeout_s in seconds.
 struct EvaluationOptions {
-  std::optional<int> concurrency;  // none (auto): every group of ranks
+  std::optional<int> concurrency = std::nullopt;  // none (auto): every group of ranks
   int ranks_per_model = 1;
-  std::optional<double> timeout_s;
+  std::optional<double> timeout_s = std::nullopt;
   int retries = 0;
   OnFailure on_failure = OnFailure::drop;
   double failure_budget = 0.25;  // largest failed share of a batch

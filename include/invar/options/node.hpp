@@ -36,12 +36,14 @@ struct Node {
   Origin origin = Origin::default_value;
 
   [[nodiscard]] static Node make_scalar(std::string text);
+  [[nodiscard]] static Node make_text(std::string text);  // as a quoted scalar
   [[nodiscard]] static Node make_real(double value);
   [[nodiscard]] static Node make_map();
   [[nodiscard]] static Node make_sequence();
 
   /// The value of `key` of a map, or null.
   [[nodiscard]] const Node* find(const std::string& key) const;
+  [[nodiscard]] Node* find(const std::string& key);
 
   /// Adds `key` to a map (replaces it where it is there already).
   Node& set(const std::string& key, Node value);

@@ -1,8 +1,10 @@
 #pragma once
 
-#include <map>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -40,9 +42,9 @@ class Files {
 /// One thing that is wrong with a study.
 struct Problem {
   ErrorKind kind = ErrorKind::config;
-  Location where;
-  std::string path;  // dotted key
-  std::string message;
+  Location where = {};
+  std::string path = {};  // dotted key
+  std::string message = {};
 };
 
 /// Collects everything that is wrong, so that all of it is reported at once.
@@ -50,9 +52,12 @@ struct Problem {
 /// MPI: Local.
 class Reader {
  public:
-  explicit Reader(Files& files) : files_(&files) {}
+  /// @param known_paths  dotted keys of the whole study, to say where a misplaced key belongs
+  explicit Reader(Files& files, std::vector<std::string> known_paths = {})
+      : files_(&files), known_paths_(std::move(known_paths)) {}
 
   [[nodiscard]] Files& files() const { return *files_; }
+  [[nodiscard]] const std::vector<std::string>& known_paths() const { return known_paths_; }
   void add(Problem problem) { problems_.push_back(std::move(problem)); }
   [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
 
@@ -61,14 +66,15 @@ class Reader {
 
  private:
   Files* files_;
+  std::vector<std::string> known_paths_;
   std::vector<Problem> problems_;
 };
 
 /// A place in the study that is about to be read; `node` is null where the key is absent.
 struct Cursor {
   const Node* node = nullptr;
-  std::string path;
-  Location parent;  // of the map that holds the key
+  std::string path = {};
+  Location parent = {};  // of the map that holds the key
   Reader* reader = nullptr;
 
   [[nodiscard]] bool present() const { return node != nullptr && node->kind != Node::Kind::null; }
@@ -79,19 +85,28 @@ struct Cursor {
   /// Records a problem at this place.
   void problem(const std::string& message, ErrorKind kind = ErrorKind::config) const;
 
-  /// Records a problem for every key of this map that is not in `known`, naming the nearest one.
+  /// Records a problem for every key of this map that is not in `known`, naming the place where
+  /// such a key belongs, or else the nearest key.
   void refuse_unknown_keys(const std::vector<std::string>& known) const;
 };
 
-/// An interval of allowed numbers.
+/// An interval of allowed numbers; NaN is never one, infinity only where it is said.
 struct Range {
-  double lower = -1.0 / 0.0;
-  double upper = 1.0 / 0.0;
+  double lower = -std::numeric_limits<double>::infinity();
+  double upper = std::numeric_limits<double>::infinity();
   bool is_lower_open = false;
   bool is_upper_open = false;
+  bool has_infinity = false;
 
   [[nodiscard]] bool contains(double value) const;
   [[nodiscard]] std::string text() const;  // ">= 2", "in [0, 0.5)", "" when all are allowed
+
+  /// The same interval with infinity on its open-ended sides.
+  [[nodiscard]] Range or_infinite() const {
+    Range wider = *this;
+    wider.has_infinity = true;
+    return wider;
+  }
 
   static Range any() { return {}; }
   static Range at_least(double x) { return {.lower = x}; }
@@ -108,12 +123,6 @@ std::optional<std::int64_t> read_integer(const Cursor& at, const Range& range = 
 std::optional<bool> read_boolean(const Cursor& at);
 std::optional<std::string> read_text(const Cursor& at);
 
-/// A vector: a list, or one number that stands for `length` equal ones (when length is known), or
-/// numbers from a file as in `read_array`.
-///
-/// @param length  required length, or -1 for any
-std::optional<Eigen::VectorXd> read_vector(const Cursor& at, Eigen::Index length);
-
 /// Numbers given in place or by a file.
 struct Array {
   Eigen::MatrixXd values;  // a scalar is 1 x 1, a list n x 1, a list of rows n x k
@@ -121,10 +130,28 @@ struct Array {
   Node resolved;  // what the campaign stores: files by the name of their copy
 };
 
+/// What an array may hold; NaN is never allowed.
+struct ArrayRules {
+  bool has_infinity = false;           // whether infinite entries are allowed
+  ErrorKind kind = ErrorKind::config;  // of a wrong number written in place; in a file: data
+};
+
 /// Numbers: a scalar, a list, a list of rows, `{file: x.csv, columns: [a, b]}` (a header line, rows
 /// as records; without `columns` all of them) or `{file: x.h5, dataset: /y}`; a file may come with
 /// `transform: log` or `none`.
-std::optional<Array> read_array(const Cursor& at);
+///
+/// None where it is absent or wrong (then a problem is recorded), as with all these functions.
+std::optional<Array> read_array(const Cursor& at, const ArrayRules& rules = {});
+
+/// An array as a vector: one row, one column, or one number that stands for `length` equal ones.
+///
+/// @param length  required length, or -1 for any
+/// @param kind    of the problem of a wrong length
+std::optional<Eigen::VectorXd> as_vector(const Cursor& at, const Array& array, Eigen::Index length,
+                                         ErrorKind kind = ErrorKind::config);
+
+/// `read_array` and `as_vector` in one, for those who do not store what was resolved.
+std::optional<Eigen::VectorXd> read_vector(const Cursor& at, Eigen::Index length);
 
 /// The key nearest to `key` by edit distance, or "" when none is near.
 std::string nearest(const std::string& key, const std::vector<std::string>& known);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@ struct Description {
   std::string default_text;
   std::string allowed;
   std::string help;
+  std::string condition = {};  // of a key that is there only sometimes, such as "type: linear"
 };
 
 /// One key of an options struct `T`: how it is read, and how it is explained.
@@ -28,6 +30,7 @@ struct Row {
   std::string help;
   std::string unit = {};
   std::string allowed = {};
+  std::string condition = {};  // as in `Description`
   bool is_required = false;
   /// Reads the cursor into the target (already holding its defaults); gives what was resolved.
   std::function<Node(const Cursor&, T&)> read = {};
@@ -102,7 +105,7 @@ class Table {
                      row.is_required    ? "required"
                      : row.default_text ? row.default_text(defaults)
                                         : "",
-                     row.allowed, row.help});
+                     row.allowed, row.help, row.condition});
       for (Description child : row.children) {
         child.path = stem + row.key + "." + child.path;
         all.push_back(std::move(child));
@@ -134,18 +137,22 @@ Row<T> real(std::string key, double T::*member, Range range, std::string help,
           .default_text = [member](const T& value) { return real_text(value.*member); }};
 }
 
-/// A real number or none.
+/// A real number or none (nothing, or the word).
 template <class T>
 Row<T> optional_real(std::string key, std::optional<double> T::*member, Range range,
                      std::string help, std::string unit = "") {
   return {.key = std::move(key),
-          .type = "number",
+          .type = "number or none",
           .help = std::move(help),
           .unit = std::move(unit),
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
-                if (const auto value = read_real(at, range)) {
+                const bool is_none = at.present() && at.node->kind == Node::Kind::scalar &&
+                                     normalized(at.node->scalar) == "none";
+                if (is_none) {
+                  target.*member = std::nullopt;
+                } else if (const auto value = read_real(at, range)) {
                   target.*member = *value;
                 }
                 return target.*member ? Node::make_real(*(target.*member)) : Node{};
@@ -167,8 +174,13 @@ Row<T> integer(std::string key, Integer T::*member, Range range, std::string hel
           .allowed = range.text(),
           .read =
               [member, range](const Cursor& at, T& target) {
-                if (const auto value = read_integer(at, range)) {
+                const auto value = read_integer(at, range);
+                if (value && std::in_range<Integer>(*value)) {
                   target.*member = static_cast<Integer>(*value);
+                } else if (value) {
+                  at.problem("expected a whole number <= " +
+                             std::to_string(std::numeric_limits<Integer>::max()) + ", found " +
+                             at.node->description());
                 }
                 return Node::make_scalar(std::to_string(target.*member));
               },
@@ -202,9 +214,7 @@ Row<T> text(std::string key, std::string T::*member, std::string help) {
                 if (const auto value = read_text(at)) {
                   target.*member = *value;
                 }
-                Node node = Node::make_scalar(target.*member);
-                node.is_quoted = true;
-                return node;
+                return Node::make_text(target.*member);
               },
           .default_text = [member](const T& value) { return "\"" + value.*member + "\""; }};
 }
@@ -259,6 +269,18 @@ Row<T> choice(std::string key, E T::*member, std::vector<Choice<E>> choices, std
                 return Node::make_scalar(name_of(target.*member));
               },
           .default_text = [member, name_of](const T& value) { return name_of(value.*member); }};
+}
+
+/// A key with a reading function of its own; more is set on the row that is returned.
+template <class T>
+Row<T> custom(std::string key, std::string type, std::string help,
+              std::function<Node(const Cursor&, T&)> read) {
+  Row<T> row;
+  row.key = std::move(key);
+  row.type = std::move(type);
+  row.help = std::move(help);
+  row.read = std::move(read);
+  return row;
 }
 
 /// A table inside a table.

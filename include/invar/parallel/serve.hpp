@@ -10,7 +10,7 @@
 namespace invar::parallel {
 
 /// Works on one task. All ranks of a group are called together with the same bytes; what the
-/// leader leaves in `reply` (empty at the call) is the answer.
+/// leader leaves in `reply` (empty at the call), shorter than 2 GiB, is the answer.
 using TaskHandler =
     std::function<void(std::span<const std::byte> task, std::vector<std::byte>& reply)>;
 

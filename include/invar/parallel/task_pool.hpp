@@ -18,7 +18,8 @@ namespace invar::parallel {
 ///
 /// Every task has a ticket chosen by the caller. A group works on its tasks one after the other in
 /// the order of their submission. With a timeout, a group that works longer on one task is written
-/// off: it gets nothing more and what it still says is ignored.
+/// off: it gets nothing more and what it still says is ignored. Time in which the manager did not
+/// look (it was busy elsewhere, or the job was suspended) does not count.
 ///
 /// MPI: Manager only; the other ranks are in `serve`.
 /// Units: timeout_s and patience_s in seconds.
@@ -33,8 +34,8 @@ class TaskPool {
   /// A group that was written off, with what it had.
   struct Loss {
     int group = 0;
-    std::int64_t running = 0;          // ticket of the task that took too long
-    std::vector<std::int64_t> queued;  // tickets of those it never came to
+    std::int64_t running = 0;               // ticket of the task that took too long
+    std::vector<std::int64_t> queued = {};  // tickets of those it never came to
   };
 
   /// What `wait` calls, in the order in which things happen. Both may submit tasks.
@@ -57,7 +58,7 @@ class TaskPool {
   [[nodiscard]] int num_busy() const noexcept { return num_busy_; }
 
   /// Sends a copy of the task to a group; does not wait.
-  /// @pre the group is not lost
+  /// @pre the group is not lost; the task is shorter than 2 GiB
   void submit(int group, std::int64_t ticket, std::span<const std::byte> task);
 
   /// Waits until at least one reply or loss has been handed over, or `stop` is raised.
@@ -98,6 +99,7 @@ class TaskPool {
   std::vector<Group> groups_;
   std::vector<std::byte> reply_;
   std::vector<std::vector<std::byte>> spare_;  // buffers of answered tasks, for the next ones
+  Clock::time_point looked_{};                 // when deadlines were last looked at
   int num_lost_ = 0;
   int num_busy_ = 0;
 };

@@ -16,14 +16,21 @@ struct RestartPoint {
   double elapsed_seconds = 0.0;  // that those rounds took
 };
 
-/// Reads a restart file of a campaign, which may be running.
+/// The restart file of a campaign, which may be running.
 ///
 /// MPI: Manager only.
 ///
 /// @param num_rounds  the state after this many rounds; the newest when not given
 /// @throws Error(no_input)  when there is none (says which there are)
-/// @throws Error(data)      when the file is damaged or foreign
-RestartPoint read_restart(const std::filesystem::path& directory,
-                          std::optional<std::int64_t> num_rounds = std::nullopt);
+std::filesystem::path find_restart_file(const std::filesystem::path& directory,
+                                        std::optional<std::int64_t> num_rounds = std::nullopt);
+
+/// Reads a restart file, its checksum verified first.
+///
+/// MPI: Manager only.
+///
+/// @throws Error(io)    when it cannot be read
+/// @throws Error(data)  when it is damaged or foreign; names the file
+RestartPoint read_restart_file(const std::filesystem::path& path);
 
 }  // namespace invar::store

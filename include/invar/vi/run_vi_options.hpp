@@ -94,6 +94,9 @@ struct RunViOptions {
   double transform_interior_margin = 1e-6;
   space::TransformMap transform_map = space::TransformMap::sigmoid;
   double min_physical_variational_std_fraction = 1e-6;
+
+  /// Of the chosen optimizer.
+  [[nodiscard]] int max_iterations() const;
 };
 
 /// The keys of `inference:` that belong to the method; it drives reading and explaining.

@@ -8,11 +8,23 @@
 
 namespace invar::campaign {
 
+/// The restart file that a study branches from: `inference.initial.from` itself, or the newest of
+/// the campaign it names (or the one of `round`).
+///
+/// MPI: Manager only.
+///
+/// @param base  the folder that `from` is relative to
+/// @pre initial.from is given
+/// @throws Error(no_input)  when there is none
+std::filesystem::path branch_origin(const InitialOptions& initial,
+                                    const std::filesystem::path& base);
+
 /// Makes the method of a study at its start.
+///
+/// MPI: Manager only.
 ///
 /// @param base  the folder that `inference.initial.from` is relative to
 /// @throws Error(config, data, no_input)  when the campaign to branch from does not fit
-/// MPI: Manager only.
 std::unique_ptr<method::Method> make_method(const Study& study, const std::filesystem::path& base);
 
 }  // namespace invar::campaign

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "invar/options/reader.hpp"
+
+namespace invar::app {
+
+/// A file that a study names, as the campaign keeps it.
+struct FileCopy {
+  std::string stored_name;  // "data/obs.csv"
+  std::string bytes;
+};
+
+/// By the path that the study writes.
+using FileCopies = std::map<std::string, FileCopy>;
+
+/// Answers from copies that were read before: on the ranks that do not read the disk.
+///
+/// MPI: Local.
+class SentFiles : public options::Files {
+ public:
+  explicit SentFiles(FileCopies copies) : copies_(std::move(copies)) {}
+
+  /// @throws Error(no_input)  when there is no copy
+  const std::string& bytes(const std::string& path) override;
+  Eigen::MatrixXd dataset(const std::string& path, const std::string& name) override;
+  std::string stored_name(const std::string& path) override;
+
+  /// Everything asked for so far.
+  [[nodiscard]] const FileCopies& copies() const { return copies_; }
+
+ protected:
+  FileCopies copies_;
+};
+
+/// Reads the disk, once per file, and keeps what it read for the other ranks and the campaign.
+///
+/// MPI: Manager only.
+class DiskFiles final : public SentFiles {
+ public:
+  /// @param directory  that paths are relative to: the study file's
+  explicit DiskFiles(std::filesystem::path directory)
+      : SentFiles({}), directory_(std::move(directory)) {}
+
+  /// @throws Error(no_input)  when the file cannot be read
+  const std::string& bytes(const std::string& path) override;
+
+ private:
+  std::filesystem::path directory_;
+};
+
+/// All bytes of a file.
+/// @throws Error(no_input)  when it cannot be read
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace invar::app

@@ -1,0 +1,223 @@
+#include <fmt/format.h>
+
+#include "campaign/study_blocks.hpp"
+#include "invar/core/sobol.hpp"
+
+namespace invar::campaign {
+namespace {
+
+using options::Cursor;
+using options::Node;
+using options::Range;
+using options::Row;
+using options::Table;
+using space::GaussianFamily;
+
+/// `inference.initial`; dimension and family are set before it is read.
+struct InitialBlock {
+  Eigen::Index dimension = -1;
+  GaussianFamily family = GaussianFamily::diagonal;
+  std::optional<Eigen::VectorXd> mean;
+  std::optional<Eigen::VectorXd> std;
+  std::optional<Eigen::MatrixXd> covariance;
+  std::optional<std::string> from;
+  std::optional<std::int64_t> round;
+
+  [[nodiscard]] bool has_moments() const { return mean || std || covariance; }
+};
+
+Node read_initial_mean(const Cursor& at, InitialBlock& target) {
+  const auto array = read_array(at);
+  if (array) {
+    target.mean = as_vector(at, *array, target.dimension);
+  }
+  return array ? array->resolved : Node{};
+}
+
+Node read_initial_std(const Cursor& at, InitialBlock& target) {
+  Node resolved;
+  if (target.family == GaussianFamily::diagonal) {
+    target.std = read_std(at, target.dimension, ErrorKind::config, resolved);
+  } else if (at.present()) {
+    at.problem(
+        "the prior is multivariate and the start must be of the same family; give "
+        "`covariance`, such as {std: ...}");
+  }
+  return resolved;
+}
+
+Node read_initial_covariance(const Cursor& at, InitialBlock& target) {
+  Node resolved;
+  if (target.family == GaussianFamily::multivariate) {
+    const auto read = read_covariance(at, target.dimension, ErrorKind::config, resolved);
+    if (read) {
+      target.covariance = read->full();
+    }
+  } else if (at.present()) {
+    at.problem(
+        "the prior is diagonal and the start must be of the same family; give `std`, or "
+        "make the prior multivariate");
+  }
+  return resolved;
+}
+
+Node read_from(const Cursor& at, InitialBlock& target) {
+  target.from = read_text(at);
+  return target.from ? Node::make_text(*target.from) : Node{};
+}
+
+Node read_round(const Cursor& at, InitialBlock& target) {
+  target.round = read_integer(at, Range::at_least(0));
+  return target.round ? Node::make_scalar(std::to_string(*target.round)) : Node{};
+}
+
+const Table<InitialBlock>& initial_table() {
+  static const Table<InitialBlock> table = [] {
+    const auto row = [](const char* key, const char* type, const char* help, auto read,
+                        const char* default_text) {
+      auto made = options::custom<InitialBlock>(key, type, help, read);
+      made.default_text = [default_text](const InitialBlock&) { return std::string(default_text); };
+      return made;
+    };
+    auto mean = row("mean", "numbers or file", "one mean per parameter, or one for all",
+                    read_initial_mean, "the prior's");
+    mean.unit = "parameters";
+    auto std = row("std", "numbers or file", "one standard deviation per parameter, or one for all",
+                   read_initial_std, "the prior's");
+    std.unit = "parameters";
+    std.allowed = "> 0";
+    std.condition = "diagonal prior";
+    auto covariance = row("covariance", "numbers or file", "a matrix, variances, or {std: ...}",
+                          read_initial_covariance, "the prior's");
+    covariance.unit = "parameters squared";
+    covariance.allowed = "symmetric positive definite";
+    covariance.condition = "multivariate prior";
+    auto from = row("from", "text", "the directory of another campaign: start from its state",
+                    read_from, "none");
+    auto round = row("round", "whole number", "the round of that campaign to start from",
+                     read_round, "its newest");
+    round.allowed = ">= 0";
+    return Table<InitialBlock>({std::move(mean), std::move(std), std::move(covariance),
+                                std::move(from), std::move(round)});
+  }();
+  return table;
+}
+
+/// What is not given is the prior's.
+std::optional<space::Prior> make_distribution(const Cursor& at, const InitialBlock& block,
+                                              const space::Prior& prior) {
+  const Eigen::VectorXd mean = block.mean.value_or(prior.mean());
+  try {
+    if (prior.family() == GaussianFamily::diagonal) {
+      return space::Prior::diagonal(mean, block.std.value_or(prior.std()));
+    }
+    return space::Prior::multivariate(mean, block.covariance.value_or(prior.covariance()));
+  } catch (const Error& error) {
+    at.child("covariance").problem(error.what(), error.kind());
+    return std::nullopt;
+  }
+}
+
+Node read_initial(const Cursor& at, const ParametersBlock& parameters, InitialOptions& target) {
+  InitialBlock block;
+  block.dimension = parameters.dimension();
+  block.family = parameters.family;
+  const std::size_t num_problems = at.reader->problems().size();
+  Node resolved = initial_table().read(at, block);
+  if (block.from && block.has_moments()) {
+    at.child("from").problem("expected either `from` or moments of the start, found both");
+  }
+  if (block.round && !block.from) {
+    at.child("round").problem("is the round of the campaign that `from` names; give `from` too");
+  }
+  if (at.reader->problems().size() > num_problems) {
+    return resolved;
+  }
+  target.from = block.from;
+  target.from_round = block.round;
+  if (block.has_moments() && parameters.prior && block.dimension == parameters.prior->dimension()) {
+    target.distribution = make_distribution(at, block, *parameters.prior);
+  }
+  return resolved;
+}
+
+/// A transform can only start well inside the bounds.
+void check_start(const Cursor& at, const ParametersBlock& parameters,
+                 const InferenceBlock& inference) {
+  const InitialOptions& initial = inference.initial;
+  if (!parameters.prior || !parameters.bounds || initial.from ||
+      inference.run_vi.bounded_parameter_handling != vi::BoundedParameterHandling::transform) {
+    return;
+  }
+  const Cursor mean = at.child("initial").child("mean");
+  const Eigen::VectorXd& start =
+      initial.distribution ? initial.distribution->mean() : parameters.prior->mean();
+  for (Eigen::Index j = 0; j < start.size(); ++j) {
+    double lower = parameters.bounds->min()[j];
+    double upper = parameters.bounds->max()[j];
+    if (std::isfinite(lower) && std::isfinite(upper)) {
+      const double margin = inference.run_vi.transform_interior_margin * (upper - lower);
+      lower += margin;
+      upper -= margin;
+    }
+    if (!(start[j] > lower && start[j] < upper)) {
+      mean.problem(
+          fmt::format("with `bounded_parameter_handling: transform` the {} must lie inside "
+                      "the bounds: expected `{}` in ({}, {}), found {}",
+                      mean.present() ? "start" : "start (here the prior's mean)",
+                      parameters.names[static_cast<std::size_t>(j)], options::real_text(lower),
+                      options::real_text(upper), options::real_text(start[j])));
+    }
+  }
+}
+
+void check_method(const Cursor& at) {
+  const auto method = read_text(at);
+  if (method && options::normalized(*method) != "run_vi") {
+    at.problem("expected run_vi, found `" + *method + "`");
+  }
+}
+
+}  // namespace
+
+Node read_inference(const Cursor& at, const ParametersBlock& parameters, InferenceBlock& target) {
+  Node resolved = Node::make_map();
+  if (at.present() && at.node->kind != Node::Kind::map) {
+    at.problem("expected keys with values, found " + at.node->description());
+    return resolved;
+  }
+  const Cursor method = at.child("method");
+  check_method(method);
+  Node name = Node::make_scalar("run_vi");
+  name.origin = method.present() ? method.node->origin : options::Origin::default_value;
+  resolved.set("method", std::move(name));
+  resolved.set("initial", read_initial(at.child("initial"), parameters, target.initial));
+  const Node run_vi = vi::run_vi_table().read(at, target.run_vi, {"method", "initial"});
+  for (const options::Entry& entry : run_vi.entries) {
+    resolved.set(entry.key, entry.value);
+  }
+  if (target.run_vi.sampling_method == vi::SamplingMethod::rqmc &&
+      parameters.dimension() > core::max_sobol_dimension) {
+    at.child("sampling_method")
+        .problem(fmt::format("rqmc has directions for at most {} parameters, found {}; choose mc",
+                             core::max_sobol_dimension, parameters.dimension()));
+  }
+  check_start(at, parameters, target);
+  return resolved;
+}
+
+std::vector<options::Description> describe_inference() {
+  std::vector<options::Description> all{
+      {"method", "name", "", "run_vi", "run_vi", "how the posterior is found"},
+      {"initial", "keys", "", "the prior", "",
+       "where the variational distribution starts: moments, or the state of another campaign"}};
+  for (options::Description& one : initial_table().describe("initial")) {
+    all.push_back(std::move(one));
+  }
+  for (options::Description& one : vi::run_vi_table().describe("")) {
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace invar::campaign

@@ -1,0 +1,169 @@
+#include "store/history.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "invar/core/error.hpp"
+#include "store/hdf5.hpp"
+#include "store/sealed_file.hpp"
+
+namespace invar::store {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kind = "history";
+
+void write_evaluations(hid_t file, const EvaluationColumns& columns) {
+  h5::write(file, "evaluations/id", columns.id);
+  h5::write(file, "evaluations/round", columns.round);
+  h5::write(file, "evaluations/sample", columns.sample);
+  h5::write_samples(file, "evaluations/parameters", columns.parameters);
+  h5::write_samples(file, "evaluations/qois", columns.qois);
+  h5::write(file, "evaluations/status", columns.status);
+  h5::write(file, "evaluations/message", columns.message);
+  h5::write(file, "evaluations/wall_seconds", columns.wall_seconds);
+  h5::write(file, "evaluations/started", columns.started);
+  h5::write(file, "evaluations/finished", columns.finished);
+  h5::write(file, "evaluations/group", columns.group);
+  h5::write(file, "evaluations/host", columns.host);
+  h5::write(file, "evaluations/attempts", columns.attempts);
+}
+
+EvaluationColumns read_evaluations(hid_t file) {
+  EvaluationColumns columns;
+  columns.id = h5::read<std::int64_t>(file, "evaluations/id");
+  columns.round = h5::read<std::int64_t>(file, "evaluations/round");
+  columns.sample = h5::read<std::int64_t>(file, "evaluations/sample");
+  columns.parameters = h5::read_samples(file, "evaluations/parameters");
+  columns.qois = h5::read_samples(file, "evaluations/qois");
+  columns.status = h5::read<std::uint8_t>(file, "evaluations/status");
+  columns.message = h5::read<std::string>(file, "evaluations/message");
+  columns.wall_seconds = h5::read<double>(file, "evaluations/wall_seconds");
+  columns.started = h5::read<double>(file, "evaluations/started");
+  columns.finished = h5::read<double>(file, "evaluations/finished");
+  columns.group = h5::read<std::int32_t>(file, "evaluations/group");
+  columns.host = h5::read<std::string>(file, "evaluations/host");
+  columns.attempts = h5::read<std::int32_t>(file, "evaluations/attempts");
+  return columns;
+}
+
+void write_rounds(hid_t file, const RoundColumns& columns) {
+  h5::write(file, "rounds/round", columns.round);
+  h5::write(file, "rounds/first_id", columns.first_id);
+  h5::write(file, "rounds/num_samples", columns.num_samples);
+  h5::write_samples(file, "rounds/mean", columns.mean);
+  h5::write_samples(file, "rounds/std", columns.std);
+  h5::write(file, "rounds/messages", columns.messages);
+  h5::write(file, "rounds/seconds", columns.seconds);
+  for (const auto& [name, column] : columns.scalars) {
+    h5::write(file, "rounds/" + name, column);
+  }
+}
+
+RoundColumns read_rounds(hid_t file) {
+  RoundColumns columns;
+  columns.round = h5::read<std::int64_t>(file, "rounds/round");
+  columns.first_id = h5::read<std::int64_t>(file, "rounds/first_id");
+  columns.num_samples = h5::read<std::int64_t>(file, "rounds/num_samples");
+  columns.mean = h5::read_samples(file, "rounds/mean");
+  columns.std = h5::read_samples(file, "rounds/std");
+  columns.messages = h5::read<std::string>(file, "rounds/messages");
+  columns.seconds = h5::read<double>(file, "rounds/seconds");
+  for (const std::string& name : h5::names_in(file, "rounds")) {
+    if (!is_reserved_round_column(name)) {
+      columns.scalars[name] = h5::read<double>(file, "rounds/" + name);
+    }
+  }
+  return columns;
+}
+
+/// Tables of one file have one length each; a file of another version may break that.
+void check_shapes(const Segment& segment, const HistoryEntry& entry) {
+  const EvaluationColumns& e = segment.evaluations;
+  const auto n = static_cast<std::size_t>(entry.num_evaluations);
+  bool is_sound = e.id.size() == n && e.round.size() == n && e.sample.size() == n &&
+                  e.status.size() == n && e.message.size() == n && e.wall_seconds.size() == n &&
+                  e.started.size() == n && e.finished.size() == n && e.group.size() == n &&
+                  e.host.size() == n && e.attempts.size() == n &&
+                  e.parameters.cols() == entry.num_evaluations &&
+                  e.qois.cols() == entry.num_evaluations;
+  const RoundColumns& r = segment.rounds;
+  const std::int64_t num_rounds = entry.end_round - entry.first_round;
+  const auto k = static_cast<std::size_t>(num_rounds);
+  is_sound = is_sound && r.round.size() == k && r.first_id.size() == k &&
+             r.num_samples.size() == k && r.messages.size() == k && r.seconds.size() == k &&
+             r.mean.cols() == num_rounds && r.std.cols() == num_rounds;
+  for (const auto& scalar : r.scalars) {
+    is_sound = is_sound && scalar.second.size() == k;
+  }
+  if (!is_sound) {
+    throw Error(ErrorKind::data, "its tables have other lengths than its user block says");
+  }
+}
+
+}  // namespace
+
+fs::path history_path(const fs::path& campaign, std::int64_t number) {
+  return campaign / "history" / numbered_name("segment-", number, ".h5");
+}
+
+HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const Segment& segment) {
+  const h5::Handle file = h5::create_in_memory();
+  h5::write_attribute(file.get(), "format_version", format_version);
+  write_evaluations(file.get(), segment.evaluations);
+  write_rounds(file.get(), segment.rounds);
+  const auto& status = segment.evaluations.status;
+  const HistoryEntry entry{.path = history_path(campaign, number),
+                           .number = number,
+                           .first_round = segment.rounds.round.front(),
+                           .end_round = segment.rounds.round.back() + 1,
+                           .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
+                           .num_failed = static_cast<std::int64_t>(status.size()) -
+                                         std::count(status.begin(), status.end(), std::uint8_t{0})};
+  write_sealed_file(entry.path, kind,
+                    {{"first_round", entry.first_round},
+                     {"end_round", entry.end_round},
+                     {"evaluations", entry.num_evaluations},
+                     {"failed", entry.num_failed}},
+                    h5::image(file));
+  return entry;
+}
+
+std::vector<std::int64_t> list_history(const fs::path& campaign) {
+  return list_numbered(campaign / "history", "segment-", ".h5");
+}
+
+HistoryEntry read_history_entry(const fs::path& campaign, std::int64_t number) {
+  const fs::path path = history_path(campaign, number);
+  const Seal seal = read_seal(path, kind);
+  return {.path = path,
+          .number = number,
+          .first_round = seal.count("first_round"),
+          .end_round = seal.count("end_round"),
+          .num_evaluations = seal.count("evaluations"),
+          .num_failed = seal.count("failed")};
+}
+
+Segment read_history(const HistoryEntry& entry) {
+  verify_sealed_file(entry.path, kind);
+  try {
+    const h5::Handle file = h5::open_on_disk(entry.path);
+    Segment segment{.evaluations = read_evaluations(file.get()), .rounds = read_rounds(file.get())};
+    check_shapes(segment, entry);
+    return segment;
+  } catch (const Error& error) {
+    throw Error(ErrorKind::data, fmt::format("{}: {}", entry.path.string(), error.what()));
+  }
+}
+
+std::vector<StoredRound> read_history_rounds(const HistoryEntry& entry) {
+  const Segment segment = read_history(entry);
+  try {
+    return split(segment);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::data, fmt::format("{}: {}", entry.path.string(), error.what()));
+  }
+}
+
+}  // namespace invar::store

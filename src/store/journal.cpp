@@ -1,0 +1,210 @@
+#include "store/journal.hpp"
+
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "invar/core/error.hpp"
+#include "store/crc.hpp"
+#include "store/journal_record.hpp"
+
+namespace invar::store {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t header_bytes = 64;
+constexpr std::string_view magic = "invar journal 1\n";
+
+std::string header() {
+  std::string text(magic);
+  text.resize(header_bytes - 8, '\0');
+  Crc32c crc;
+  crc.add(text);
+  return text + fmt::format("{:08x}", crc.value());
+}
+
+[[noreturn]] void throw_contradiction(const char* what) {
+  throw Error(ErrorKind::data, fmt::format("{}; its files are not of one campaign", what));
+}
+
+/// Sorts the records of a journal into the rounds they belong to.
+class Reader {
+ public:
+  Reader(std::int64_t first_round, std::vector<StoredRound>& rounds)
+      : first_round_(first_round), rounds_(rounds) {}
+
+  void take(std::string_view payload) {
+    switch (record_kind(payload)) {
+      case RecordKind::batch:
+        return take_batch(decode_batch(payload));
+      case RecordKind::evaluation:
+        return take_evaluation(decode_evaluation(payload));
+      case RecordKind::round:
+        return take_round(decode_round(payload));
+    }
+    throw Error(ErrorKind::data,
+                "a record is of an unknown kind; it was written by another version of invar");
+  }
+
+ private:
+  void take_batch(method::Batch batch) {
+    const std::int64_t at = batch.round - first_round_;
+    if (at < 0) {
+      return;
+    }
+    if (at > std::ssize(rounds_)) {
+      throw_contradiction("a round before the first of the journal is missing");
+    }
+    if (at == std::ssize(rounds_)) {
+      rounds_.emplace_back(std::move(batch));
+    } else if (batch_hash(find(batch.round)->batch()) != batch_hash(batch)) {
+      throw_contradiction("two batches are recorded for a round");
+    }
+  }
+
+  void take_evaluation(const EvaluationRecord& record) {
+    if (StoredRound* round = find(record.round)) {
+      if (record.sample < 0 || record.sample >= round->num_samples() ||
+          !round->fits(record.evaluation)) {
+        throw_contradiction("an answer does not fit its batch");
+      }
+      if (!round->has(record.sample)) {
+        round->set(record.sample, record.evaluation, record.finished);
+      }
+    }
+  }
+
+  void take_round(RoundRecord record) {
+    if (StoredRound* round = find(record.round)) {
+      if (!round->is_complete()) {
+        throw_contradiction("a round was told before it had all its answers");
+      }
+      round->row = std::move(record.row);
+    }
+  }
+
+  /// Nothing for a round that is in history; its own batch comes before everything else of a round.
+  StoredRound* find(std::int64_t round) {
+    const std::int64_t at = round - first_round_;
+    if (at < 0) {
+      return nullptr;
+    }
+    if (at >= std::ssize(rounds_)) {
+      throw_contradiction("an answer has no batch");
+    }
+    return &rounds_[static_cast<std::size_t>(at)];
+  }
+
+  std::int64_t first_round_;
+  std::vector<StoredRound>& rounds_;
+};
+
+}  // namespace
+
+fs::path journal_path(const fs::path& campaign, std::int64_t number) {
+  return campaign / "journal" / numbered_name("segment-", number, ".log");
+}
+
+std::vector<std::int64_t> list_journals(const fs::path& campaign) {
+  return list_numbered(campaign / "journal", "segment-", ".log");
+}
+
+JournalEnd read_journal(const fs::path& path, std::int64_t first_round,
+                        std::vector<StoredRound>& rounds) {
+  return parse_journal(path, read_file(path), first_round, rounds);
+}
+
+JournalEnd parse_journal(const fs::path& path, std::string_view bytes, std::int64_t first_round,
+                         std::vector<StoredRound>& rounds) {
+  if (!bytes.starts_with(header())) {
+    throw Error(ErrorKind::data, fmt::format("{} is not a journal of this version of invar, or its "
+                                             "first {} bytes are damaged; to go on without the "
+                                             "answers in it, move it away",
+                                             path.string(), header_bytes));
+  }
+  std::string_view rest = bytes.substr(header_bytes);
+  Reader reader(first_round, rounds);
+  while (const auto payload = next_payload(rest)) {
+    try {
+      reader.take(*payload);
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}, byte {}: {}", path.string(),
+                                            bytes.size() - rest.size(), error.what()));
+    }
+    rest.remove_prefix(record_head_bytes + payload->size());
+  }
+  return {.sound_bytes = bytes.size() - rest.size(), .file_bytes = bytes.size()};
+}
+
+std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>& rounds) {
+  std::string bytes = header();
+  std::string record;
+  for (const StoredRound& round : rounds) {
+    encode_batch(record, round.batch());
+    bytes += record;
+    for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+      if (round.has(sample)) {
+        encode_evaluation(record, round.round(), sample, round.evaluation(sample),
+                          round.finished(sample));
+        bytes += record;
+      }
+    }
+    if (round.row) {
+      encode_round(record, round.round(), *round.row);
+      bytes += record;
+    }
+  }
+  write_file(path, {bytes});
+  return bytes.size();
+}
+
+Journal::Journal(const fs::path& path, std::uint64_t sound_bytes, Syncer& syncer)
+    : file_(path, O_WRONLY | O_APPEND), syncer_(syncer), num_bytes_(sound_bytes) {
+  if (file_.size() > sound_bytes) {
+    file_.truncate(sound_bytes);
+    file_.sync();
+  }
+  syncer_.watch(file_.get());
+}
+
+Journal::~Journal() {
+  syncer_.watch(-1);
+}
+
+void Journal::add_batch(const method::Batch& batch) {
+  encode_batch(record_, batch);
+  append();
+}
+
+void Journal::add_evaluation(std::int64_t round, std::int64_t sample,
+                             const method::Evaluation& evaluation, double finished) {
+  encode_evaluation(record_, round, sample, evaluation, finished);
+  append();
+}
+
+void Journal::add_round(std::int64_t round, const RoundRow& row) {
+  encode_round(record_, round, row);
+  append();
+}
+
+void Journal::append() {
+  if (const int error = syncer_.error(); error != 0) {
+    throw_io("sync", file_.path(), error);
+  }
+  if (is_broken_) {
+    throw Error(ErrorKind::io,
+                fmt::format("an earlier write to {} failed; what was recorded before "
+                            "is safe, and the campaign can be resumed",
+                            file_.path().string()));
+  }
+  is_broken_ = true;
+  file_.write(record_);
+  is_broken_ = false;
+  num_bytes_ += record_.size();
+  syncer_.mark();
+}
+
+}  // namespace invar::store

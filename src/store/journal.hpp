@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/files.hpp"
+#include "store/stored_round.hpp"
+#include "store/syncer.hpp"
+
+namespace invar::store {
+
+// A journal is a header of 64 bytes and records [u32 length][u32 CRC-32C of the payload][payload],
+// in the byte order of little-endian machines. A payload begins with a byte for what it is:
+//   'B'  a batch is about to be dispatched: round, first id, the points
+//   'E'  an answer: round, sample, status, times, group, attempts, host, message, QoIs
+//   'R'  a round is told: round, seconds, scalars, mean, std, messages
+// So a journal alone has all that its history file will have.
+
+std::filesystem::path journal_path(const std::filesystem::path& campaign, std::int64_t number);
+std::vector<std::int64_t> list_journals(const std::filesystem::path& campaign);
+
+/// What reading a journal met.
+struct JournalEnd {
+  std::uint64_t sound_bytes = 0;  // up to the first record that is torn or damaged
+  std::uint64_t file_bytes = 0;
+};
+
+/// Adds the content of a journal to `rounds`, which are those from `first_round` on, without gaps.
+/// What is known already, or belongs to earlier rounds, is passed over.
+/// @throws Error(data)  when the file is not a journal of this version, or contradicts `rounds`
+/// @throws Error(io)
+JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_round,
+                        std::vector<StoredRound>& rounds);
+
+/// The same, of bytes that were read before; `path` is for messages.
+JournalEnd parse_journal(const std::filesystem::path& path, std::string_view bytes,
+                         std::int64_t first_round, std::vector<StoredRound>& rounds);
+
+/// Begins a journal with some rounds in it, durably: it is complete before it has its name.
+/// @return its length
+std::uint64_t write_journal(const std::filesystem::path& path,
+                            const std::vector<StoredRound>& rounds);
+
+/// A journal that is being written.
+class Journal {
+ public:
+  /// Goes on with a journal, whose torn tail is cut off.
+  Journal(const std::filesystem::path& path, std::uint64_t sound_bytes, Syncer& syncer);
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+  Journal(Journal&&) = delete;
+  Journal& operator=(Journal&&) = delete;
+  ~Journal();
+
+  // Each is one write(2): it outlives a kill once the call returns.
+  // @throws Error(io)  then and from then on: the tail of the file may be torn
+  void add_batch(const method::Batch& batch);
+  void add_evaluation(std::int64_t round, std::int64_t sample, const method::Evaluation& evaluation,
+                      double finished);
+  void add_round(std::int64_t round, const RoundRow& row);
+
+  [[nodiscard]] std::uint64_t num_bytes() const { return num_bytes_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
+
+ private:
+  void append();
+
+  File file_;
+  Syncer& syncer_;
+  std::uint64_t num_bytes_;
+  std::string record_;  // reused
+  bool is_broken_ = false;
+};
+
+}  // namespace invar::store

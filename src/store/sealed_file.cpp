@@ -1,0 +1,141 @@
+#include "store/sealed_file.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+
+#include "invar/core/error.hpp"
+#include "store/crc.hpp"
+
+namespace invar::store {
+namespace {
+
+constexpr std::string_view magic = "invar campaign file 1\n";
+constexpr std::size_t own_crc_at = Seal::num_bytes - 8;  // eight hexadecimal digits end the block
+
+std::uint32_t body_crc(const File& file) {
+  constexpr std::size_t piece = std::size_t{1} << 20;
+  Crc32c crc;
+  std::uint64_t offset = Seal::num_bytes;
+  while (true) {
+    const std::string bytes = file.read_at(offset, piece);
+    crc.add(bytes);
+    offset += bytes.size();
+    if (bytes.size() < piece) {
+      return crc.value();
+    }
+  }
+}
+
+std::string own_crc(std::string_view block) {
+  Crc32c crc;
+  crc.add(block.substr(0, own_crc_at));
+  return fmt::format("{:08x}", crc.value());
+}
+
+std::optional<Seal> parse_block(const std::string& block) {
+  if (block.size() != Seal::num_bytes || !block.starts_with(magic) ||
+      block.substr(own_crc_at) != own_crc(block)) {
+    return std::nullopt;
+  }
+  Seal seal;
+  std::istringstream lines(block.substr(magic.size(), block.find('\0') - magic.size()));
+  std::string name;
+  std::string value;
+  while (lines >> name >> value) {
+    if (name == "kind") {
+      seal.kind = value;
+    } else if (name == "bytes") {
+      seal.body_bytes = std::stoull(value);
+    } else if (name == "crc32c") {
+      seal.body_crc = static_cast<std::uint32_t>(std::stoul(value, nullptr, 16));
+    } else {
+      seal.counts[name] = std::stoll(value);
+    }
+  }
+  return seal;
+}
+
+Seal read_seal(const File& file, const std::string& kind) {
+  const std::string path = file.path().string();
+  const std::string block = file.read_at(0, Seal::num_bytes);
+  const std::optional<Seal> seal = parse_block(block);
+  if (!seal) {
+    throw Error(
+        ErrorKind::data,
+        block.starts_with(magic)
+            ? fmt::format("{} is damaged: the checksum of its first 512 bytes is wrong", path)
+            : fmt::format("{} is not a {} file of invar, or its beginning is damaged", path, kind));
+  }
+  if (seal->kind != kind) {
+    throw Error(ErrorKind::data, fmt::format("{} is a {} file, where a {} file is expected", path,
+                                             seal->kind, kind));
+  }
+  if (file.size() != Seal::num_bytes + seal->body_bytes) {
+    throw Error(ErrorKind::data, fmt::format("{} is damaged: it has {} bytes instead of {}", path,
+                                             file.size(), Seal::num_bytes + seal->body_bytes));
+  }
+  return *seal;
+}
+
+}  // namespace
+
+std::int64_t Seal::count(const std::string& name) const {
+  const auto found = counts.find(name);
+  if (found == counts.end()) {
+    throw Error(ErrorKind::data, fmt::format("the user block of a {} file does not say `{}`; it "
+                                             "was written by another version of invar",
+                                             kind, name));
+  }
+  return found->second;
+}
+
+std::string seal_block(const Seal& seal) {
+  std::string block = fmt::format("{}kind {}\nbytes {}\ncrc32c {:08x}\n", magic, seal.kind,
+                                  seal.body_bytes, seal.body_crc);
+  for (const auto& [name, value] : seal.counts) {
+    block += fmt::format("{} {}\n", name, value);
+  }
+  INVAR_EXPECTS(block.size() < own_crc_at);
+  block.resize(own_crc_at, '\0');
+  return block + own_crc(block);
+}
+
+Seal read_seal(const std::filesystem::path& path, const std::string& kind) {
+  return read_seal(File(path, O_RDONLY), kind);
+}
+
+Seal verify_sealed_file(const std::filesystem::path& path, const std::string& kind) {
+  const File file(path, O_RDONLY);
+  const Seal seal = read_seal(file, kind);
+  if (body_crc(file) != seal.body_crc) {
+    throw Error(ErrorKind::data,
+                fmt::format("{} is damaged: its checksum is wrong", path.string()));
+  }
+  return seal;
+}
+
+void write_sealed_file(const std::filesystem::path& path, std::string kind,
+                       std::map<std::string, std::int64_t> counts, std::string_view image) {
+  Crc32c crc;
+  crc.add(image);
+  const std::string block = seal_block({.kind = std::move(kind),
+                                        .body_bytes = image.size(),
+                                        .body_crc = crc.value(),
+                                        .counts = std::move(counts)});
+  write_file(path, {block, image});
+}
+
+void seal_in_place(const File& file, std::string kind, std::map<std::string, std::int64_t> counts) {
+  file.write_at(0, seal_block({.kind = std::move(kind),
+                               .body_bytes = file.size() - Seal::num_bytes,
+                               .body_crc = body_crc(file),
+                               .counts = std::move(counts)}));
+}
+
+}  // namespace invar::store

@@ -1,0 +1,163 @@
+#include "store/segment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "invar/core/error.hpp"
+
+namespace invar::store {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+Eigen::Index index(std::size_t i) {
+  return static_cast<Eigen::Index>(i);
+}
+
+/// The largest of a size over all rounds.
+template <class Size>
+Eigen::Index largest(std::span<const StoredRound> rounds, Size size) {
+  Eigen::Index result = 0;
+  for (const StoredRound& round : rounds) {
+    result = std::max<Eigen::Index>(result, size(round));
+  }
+  return result;
+}
+
+void append(EvaluationColumns& columns, const StoredRound& round) {
+  for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+    if (!round.has(sample)) {
+      continue;
+    }
+    const Eigen::Index at = index(columns.size());
+    const method::Evaluation& evaluation = round.facts(sample);
+    columns.id.push_back(round.batch().first_id + sample);
+    columns.round.push_back(round.round());
+    columns.sample.push_back(sample);
+    columns.parameters.col(at).head(round.batch().points.rows()) = round.batch().points.col(sample);
+    if (round.qois().size() > 0) {
+      columns.qois.col(at).head(round.qois().rows()) = round.qois().col(sample);
+    }
+    columns.status.push_back(static_cast<std::uint8_t>(evaluation.status));
+    columns.message.push_back(evaluation.message);
+    columns.host.push_back(evaluation.host);
+    columns.wall_seconds.push_back(evaluation.wall_seconds);
+    columns.finished.push_back(round.finished(sample));
+    columns.started.push_back(round.finished(sample) - evaluation.wall_seconds);
+    columns.group.push_back(evaluation.group);
+    columns.attempts.push_back(evaluation.attempts);
+  }
+}
+
+void append(RoundColumns& columns, const StoredRound& round) {
+  const RoundRow& row = *round.row;
+  const std::size_t at = columns.size();
+  columns.round.push_back(round.round());
+  columns.first_id.push_back(round.batch().first_id);
+  columns.num_samples.push_back(round.num_samples());
+  for (const auto& [name, value] : row.scalars) {
+    auto& column = columns.scalars[name];
+    column.resize(at, nan);
+    column.push_back(value);
+  }
+  for (auto& [name, column] : columns.scalars) {
+    column.resize(at + 1, nan);
+  }
+  if (row.mean.size() > 0) {
+    columns.mean.col(index(at)).head(row.mean.size()) = row.mean;
+    columns.std.col(index(at)).head(row.std.size()) = row.std;
+  }
+  columns.messages.push_back(row.messages);
+  columns.seconds.push_back(row.seconds);
+}
+
+method::Evaluation evaluation_at(const EvaluationColumns& columns, std::size_t i) {
+  method::Evaluation evaluation;
+  evaluation.status = static_cast<method::Status>(columns.status[i]);
+  if (has_qois(evaluation.status)) {
+    evaluation.qois = columns.qois.col(index(i));
+  }
+  evaluation.message = columns.message[i];
+  evaluation.wall_seconds = columns.wall_seconds[i];
+  evaluation.group = columns.group[i];
+  evaluation.attempts = columns.attempts[i];
+  evaluation.host = columns.host[i];
+  return evaluation;
+}
+
+RoundRow row_at(const RoundColumns& columns, std::size_t i) {
+  RoundRow row;
+  for (const auto& [name, column] : columns.scalars) {
+    row.scalars.emplace_back(name, column[i]);
+  }
+  row.mean = columns.mean.col(index(i));
+  row.std = columns.std.col(index(i));
+  row.messages = columns.messages[i];
+  row.seconds = columns.seconds[i];
+  return row;
+}
+
+}  // namespace
+
+Segment gather(std::span<const StoredRound> rounds) {
+  std::int64_t num_evaluations = 0;
+  std::int64_t num_told = 0;
+  for (const StoredRound& round : rounds) {
+    num_evaluations += round.num_recorded();
+    num_told += round.row ? 1 : 0;
+  }
+  Segment segment;
+  segment.evaluations.parameters.resize(
+      largest(rounds, [](const StoredRound& r) { return r.batch().points.rows(); }),
+      num_evaluations);
+  segment.evaluations.qois.setConstant(
+      largest(rounds, [](const StoredRound& r) { return r.qois().rows(); }), num_evaluations, nan);
+  const Eigen::Index dimension =
+      largest(rounds, [](const StoredRound& r) { return r.row ? r.row->mean.size() : 0; });
+  segment.rounds.mean.setConstant(dimension, num_told, nan);
+  segment.rounds.std.setConstant(dimension, num_told, nan);
+  for (const StoredRound& round : rounds) {
+    append(segment.evaluations, round);
+    if (round.row) {
+      append(segment.rounds, round);
+    }
+  }
+  return segment;
+}
+
+std::vector<StoredRound> split(const Segment& segment) {
+  const EvaluationColumns& evaluations = segment.evaluations;
+  std::vector<StoredRound> result;
+  std::size_t begin = 0;
+  for (std::size_t r = 0; r < segment.rounds.size(); ++r) {
+    const std::int64_t num_samples = segment.rounds.num_samples[r];
+    if (num_samples < 0 || static_cast<std::size_t>(num_samples) > evaluations.size() - begin) {
+      throw Error(ErrorKind::data, "its rounds have more evaluations than there are");
+    }
+    StoredRound round({.round = segment.rounds.round[r],
+                       .first_id = segment.rounds.first_id[r],
+                       .points = evaluations.parameters.middleCols(index(begin), num_samples)});
+    for (std::int64_t sample = 0; sample < num_samples; ++sample) {
+      const std::size_t i = begin + static_cast<std::size_t>(sample);
+      if (evaluations.round[i] != round.round() || evaluations.sample[i] != sample) {
+        throw Error(ErrorKind::data, "its evaluations are not those of its rounds");
+      }
+      round.set(sample, evaluation_at(evaluations, i), evaluations.finished[i]);
+    }
+    round.row = row_at(segment.rounds, r);
+    result.push_back(std::move(round));
+    begin += static_cast<std::size_t>(num_samples);
+  }
+  return result;
+}
+
+bool is_reserved_round_column(const std::string& name) {
+  static constexpr std::array<std::string_view, 7> reserved = {
+      "round", "first_id", "num_samples", "mean", "std", "messages", "seconds"};
+  return std::find(reserved.begin(), reserved.end(), name) != reserved.end();
+}
+
+}  // namespace invar::store

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include "store/stored_round.hpp"
+
+namespace invar::store {
+
+/// Evaluations as columns of a table, sorted by id.
+///
+/// Shapes: parameters d x n, qois m x n (m = 0 when none of them gave any), the others n.
+struct EvaluationColumns {
+  std::vector<std::int64_t> id, round, sample;
+  Eigen::MatrixXd parameters, qois;
+  std::vector<std::uint8_t> status;
+  std::vector<std::string> message, host;
+  std::vector<double> wall_seconds, started, finished;
+  std::vector<std::int32_t> group, attempts;
+
+  [[nodiscard]] std::size_t size() const { return id.size(); }
+};
+
+/// Told rounds as columns of a table.
+///
+/// Shapes: mean, std d x r; the others r.
+struct RoundColumns {
+  std::vector<std::int64_t> round, first_id, num_samples;
+  std::map<std::string, std::vector<double>> scalars;  // NaN where a round has none of that name
+  Eigen::MatrixXd mean, std;
+  std::vector<std::string> messages;
+  std::vector<double> seconds;
+
+  [[nodiscard]] std::size_t size() const { return round.size(); }
+};
+
+/// The content of a history file.
+struct Segment {
+  EvaluationColumns evaluations;
+  RoundColumns rounds;
+};
+
+/// The tables of some rounds: recorded samples, and rows of told rounds.
+Segment gather(std::span<const StoredRound> rounds);
+
+/// The rounds of a segment whose rounds are complete and told.
+/// @throws Error(data)  when the tables do not fit together
+std::vector<StoredRound> split(const Segment& segment);
+
+/// Names of columns of /rounds that are the store's own; no scalar may be called so.
+bool is_reserved_round_column(const std::string& name);
+
+}  // namespace invar::store

@@ -1,0 +1,103 @@
+#include "invar/store/summary.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "invar/core/error.hpp"
+#include "store/files.hpp"
+#include "store/hdf5.hpp"
+#include "store/history.hpp"
+#include "store/journal.hpp"
+#include "store/layout.hpp"
+#include "store/sealed_file.hpp"
+
+namespace invar::store {
+namespace fs = std::filesystem;
+namespace {
+
+/// The journals, by path. A segment may close meanwhile: then they are listed again.
+std::map<fs::path, std::string> read_journals(const fs::path& campaign) {
+  std::map<fs::path, std::string> result;
+  std::vector<std::int64_t> before;
+  std::vector<std::int64_t> now = list_journals(campaign);
+  do {
+    before = std::move(now);
+    result.clear();
+    for (const std::int64_t number : before) {
+      if (auto bytes = read_file_if_any(journal_path(campaign, number))) {
+        result[journal_path(campaign, number)] = std::move(*bytes);
+      }
+    }
+    now = list_journals(campaign);
+  } while (now != before);
+  return result;
+}
+
+/// Journals are read before history, so that a round that moves on is not missed.
+void count_stored(const fs::path& campaign, CampaignSummary& summary) {
+  const std::map<fs::path, std::string> journals = read_journals(campaign);
+  for (const std::int64_t number : list_history(campaign)) {
+    try {
+      const HistoryEntry entry = read_history_entry(campaign, number);
+      summary.num_rounds = std::max(summary.num_rounds, entry.end_round);
+      summary.num_evaluations += entry.num_evaluations;
+      summary.num_failed += entry.num_failed;
+    } catch (const Error& error) {
+      summary.notes.emplace_back(error.what());
+    }
+  }
+  std::vector<StoredRound> journalled;
+  for (const auto& [path, bytes] : journals) {
+    try {
+      parse_journal(path, bytes, summary.num_rounds, journalled);
+    } catch (const Error& error) {
+      summary.notes.emplace_back(error.what());
+    }
+  }
+  for (const StoredRound& round : journalled) {
+    summary.num_rounds += round.row ? 1 : 0;
+    summary.num_journalled += round.num_recorded();
+    summary.num_evaluations += round.num_recorded();
+    summary.num_failed += round.num_failed();
+  }
+}
+
+std::optional<PosteriorSummary> read_posterior(const fs::path& path) {
+  verify_sealed_file(path, "view");
+  const h5::Handle file = h5::open_on_disk(path);
+  if (!h5::exists(file.get(), "posterior")) {
+    return std::nullopt;
+  }
+  const h5::Handle posterior(H5Gopen2(file.get(), "posterior", H5P_DEFAULT), H5Gclose,
+                             "open group posterior");
+  return PosteriorSummary{
+      .names = h5::read<std::string>(file.get(), "parameters/names"),
+      .units = h5::read<std::string>(file.get(), "parameters/units"),
+      .mean = h5::read_vector(posterior.get(), "mean"),
+      .std = h5::read_vector(posterior.get(), "std"),
+      .covariance = h5::read_matrix(posterior.get(), "covariance"),
+      .elbo = h5::read_real_attribute(posterior.get(), "elbo"),
+      .elbo_standard_error = h5::read_real_attribute(posterior.get(), "elbo_standard_error")};
+}
+
+}  // namespace
+
+CampaignSummary read_summary(const fs::path& directory) {
+  require_campaign(directory);
+  CampaignSummary summary;
+  summary.status_json = read_file_if_any(directory / "status.json");
+  count_stored(directory, summary);
+  const fs::path view = directory / "campaign.h5";
+  std::error_code ignored;
+  if (fs::exists(view, ignored)) {
+    try {
+      summary.posterior = read_posterior(view);
+    } catch (const Error& error) {
+      summary.notes.emplace_back(error.what());
+    }
+  }
+  return summary;
+}
+
+}  // namespace invar::store

@@ -1,0 +1,334 @@
+#include "store/view_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <variant>
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+#include <hdf5_hl.h>
+
+#include "invar/core/error.hpp"
+#include "store/files.hpp"
+#include "store/history.hpp"
+#include "store/restart_file.hpp"
+#include "store/sealed_file.hpp"
+
+namespace invar::store {
+namespace {
+
+hsize_t count(Eigen::Index n) {
+  return static_cast<hsize_t>(n);
+}
+
+std::vector<std::int64_t> counted(std::int64_t n) {
+  std::vector<std::int64_t> values(static_cast<std::size_t>(n));
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}
+
+void write_units(const h5::Handle& dataset, const std::string& units) {
+  h5::write_attribute(dataset.get(), "units", units);
+}
+
+/// Status codes in the words of the CF conventions, which netCDF readers know.
+void write_status_meanings(const h5::Handle& dataset) {
+  std::vector<std::uint8_t> values;
+  std::string meanings;
+  for (std::uint8_t value = 0; value <= static_cast<std::uint8_t>(method::Status::cancelled);
+       ++value) {
+    values.push_back(value);
+    meanings += value == 0 ? "" : " ";
+    meanings += method::status_name(static_cast<method::Status>(value));
+  }
+  h5::write_attribute(dataset.get(), "flag_values", values);
+  h5::write_attribute(dataset.get(), "flag_meanings", meanings);
+}
+
+/// Takes the room on the disk at once, so that a full disk is met before libhdf5 writes, which
+/// cannot close a file that it could not write. File systems without this way are written anyway.
+void reserve(const h5::Handle& file, const std::filesystem::path& path, std::int64_t bytes) {
+  void* descriptor = nullptr;
+  h5::check(H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &descriptor), "look at a file");
+  if (::fallocate(*static_cast<int*>(descriptor), FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+    throw_io("write", path, errno);
+  }
+}
+
+bool is_uniform(const std::vector<std::string>& units) {
+  return std::all_of(units.begin(), units.end(),
+                     [&](const std::string& unit) { return unit == units.front(); });
+}
+
+}  // namespace
+
+ViewFile::ViewFile(std::filesystem::path path, const View& view, Size size)
+    : path_(std::move(path)),
+      view_(view),
+      size_(size),
+      file_(h5::create_on_disk(temporary_name(path_), Seal::num_bytes)) {
+  const std::vector<std::string>& units = view_.space.units;
+  const bool has_one_unit = !units.empty() && is_uniform(units);
+  parameter_units_ = has_one_unit ? units.front() : fmt::format("{}", fmt::join(units, "; "));
+  covariance_units_ = !has_one_unit           ? "products of the units of the two parameters"
+                      : units.front().empty() ? ""
+                                              : fmt::format("({})^2", units.front());
+  const std::int64_t numbers_per_evaluation =
+      view_.space.dimension() + view_.observations.values.size() + 16;
+  const std::int64_t numbers_per_round = 2 * view_.space.dimension() + 32;
+  reserve(file_, path_,
+          (1 << 20) + 8 * (size_.num_evaluations * numbers_per_evaluation +
+                           size_.num_rounds * numbers_per_round));
+  h5::write_attribute(file_.get(), "format_version", format_version);
+  for (const auto& [name, value] : view_.attributes) {
+    std::visit([&, &key = name](const auto& v) { h5::write_attribute(file_.get(), key, v); },
+               value);
+  }
+  write_axes();
+  write_problem();
+  create_evaluations();
+  create_rounds();
+  write_posterior();
+}
+
+void ViewFile::write_axes() {
+  const auto add = [this](const std::string& path, h5::Handle dataset) {
+    const std::string name = path.substr(path.find('/') + 1);
+    h5::check(H5DSset_scale(dataset.get(), name.c_str()), "name a dimension");
+    axes_.insert_or_assign(path, std::move(dataset));
+  };
+  add("parameter", h5::write(file_.get(), "parameter", view_.space.names));
+  add("parameter_column", h5::write(file_.get(), "parameter_column", view_.space.names));
+  const std::vector<std::int64_t> qois = counted(view_.observations.values.size());
+  add("qoi", h5::write(file_.get(), "qoi", qois));
+  if (!view_.observations.noise.is_independent()) {
+    add("qoi_column", h5::write(file_.get(), "qoi_column", qois));
+  }
+  add("evaluations/id", h5::create_dataset(file_.get(), "evaluations/id", H5T_NATIVE_INT64,
+                                           {count(size_.num_evaluations)}));
+  add("rounds/round",
+      h5::create_dataset(file_.get(), "rounds/round", H5T_NATIVE_INT64, {count(size_.num_rounds)}));
+  if (view_.posterior) {
+    add("posterior/sample",
+        h5::write(file_.get(), "posterior/sample", counted(view_.posterior->samples.cols())));
+  }
+}
+
+h5::Handle ViewFile::create(const std::string& name, hid_t type,
+                            const std::vector<std::string>& axes, const std::string& units) {
+  h5::Shape shape;
+  for (const std::string& axis : axes) {
+    shape.push_back(h5::shape_of(axes_.at(axis))[0]);
+  }
+  h5::Handle dataset = h5::create_dataset(file_.get(), name, type, shape);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    h5::check(H5DSattach_scale(dataset.get(), axes_.at(axes[i]).get(), static_cast<unsigned>(i)),
+              "name the dimensions of " + name);
+  }
+  write_units(dataset, units);
+  return dataset;
+}
+
+void ViewFile::write_problem() {
+  const auto vector = [this](const std::string& name, const std::string& axis,
+                             const std::string& units, const Eigen::VectorXd& values) {
+    h5::write_rows(create(name, H5T_NATIVE_DOUBLE, {axis}, units), H5T_NATIVE_DOUBLE, 0,
+                   count(values.size()), values.data());
+  };
+  const auto matrix = [this](const std::string& name, const std::string& axis,
+                             const std::string& units, const Eigen::MatrixXd& symmetric) {
+    h5::write_rows(create(name, H5T_NATIVE_DOUBLE, {axis, axis + "_column"}, units),
+                   H5T_NATIVE_DOUBLE, 0, count(symmetric.rows()), symmetric.data());
+  };
+  const auto text = [this](const std::string& name, const std::vector<std::string>& values) {
+    h5::write_rows(create(name, h5::string_type().get(), {"parameter"}), 0, values);
+  };
+
+  const space::Space& space = view_.space;
+  text("parameters/names", space.names);
+  text("parameters/units", space.units);
+  vector("parameters/prior/mean", "parameter", parameter_units_, space.prior.mean());
+  vector("parameters/prior/std", "parameter", parameter_units_, space.prior.std());
+  const bool is_diagonal = space.prior.family() == space::GaussianFamily::diagonal;
+  if (!is_diagonal) {
+    matrix("parameters/prior/covariance", "parameter", covariance_units_, space.prior.covariance());
+  }
+  h5::write_object_attribute(file_.get(), "parameters/prior", "family",
+                             is_diagonal ? "diagonal" : "multivariate");
+  vector("parameters/bounds/min", "parameter", parameter_units_, space.bounds.min());
+  vector("parameters/bounds/max", "parameter", parameter_units_, space.bounds.max());
+
+  const space::Observations& observations = view_.observations;
+  const std::string squared = view_.qoi_unit.empty() ? "" : fmt::format("({})^2", view_.qoi_unit);
+  vector("observations/values", "qoi", view_.qoi_unit, observations.values);
+  if (observations.noise.is_independent()) {  // its diagonal: m x m may not fit anywhere
+    vector("observations/covariance", "qoi", squared, observations.noise.variances());
+  } else {
+    matrix("observations/covariance", "qoi", squared, observations.noise.covariance());
+  }
+}
+
+void ViewFile::add_column(const std::string& name, hid_t type, const std::vector<std::string>& axes,
+                          const std::string& units) {
+  columns_.insert_or_assign(name, create(name, type, axes, units));
+}
+
+void ViewFile::create_evaluations() {
+  add_column("evaluations/round", H5T_NATIVE_INT64, {"evaluations/id"}, "");
+  add_column("evaluations/sample", H5T_NATIVE_INT64, {"evaluations/id"}, "");
+  add_column("evaluations/parameters", H5T_NATIVE_DOUBLE, {"evaluations/id", "parameter"},
+             parameter_units_);
+  add_column("evaluations/qois", H5T_NATIVE_DOUBLE, {"evaluations/id", "qoi"}, view_.qoi_unit);
+  add_column("evaluations/status", H5T_NATIVE_UINT8, {"evaluations/id"}, "");
+  write_status_meanings(column("evaluations/status"));
+  add_column("evaluations/message", h5::string_type().get(), {"evaluations/id"}, "");
+  add_column("evaluations/log_likelihood", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
+  add_column("evaluations/log_prior", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
+  add_column("evaluations/wall_seconds", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "s");
+  add_column("evaluations/started", H5T_NATIVE_DOUBLE, {"evaluations/id"},
+             "seconds since 1970-01-01 00:00:00");
+  add_column("evaluations/finished", H5T_NATIVE_DOUBLE, {"evaluations/id"},
+             "seconds since 1970-01-01 00:00:00");
+  add_column("evaluations/group", H5T_NATIVE_INT32, {"evaluations/id"}, "");
+  add_column("evaluations/host", h5::string_type().get(), {"evaluations/id"}, "");
+  add_column("evaluations/attempts", H5T_NATIVE_INT32, {"evaluations/id"}, "");
+}
+
+void ViewFile::create_rounds() {
+  add_column("rounds/first_id", H5T_NATIVE_INT64, {"rounds/round"}, "");
+  add_column("rounds/num_samples", H5T_NATIVE_INT64, {"rounds/round"}, "");
+  add_column("rounds/mean", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
+  add_column("rounds/std", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
+  add_column("rounds/messages", h5::string_type().get(), {"rounds/round"}, "");
+  add_column("rounds/seconds", H5T_NATIVE_DOUBLE, {"rounds/round"}, "s");
+}
+
+void ViewFile::write_posterior() {
+  if (!view_.posterior) {
+    return;
+  }
+  const method::Posterior& posterior = *view_.posterior;
+  const auto rows = [&](const std::string& name, const std::vector<std::string>& axes,
+                        const std::string& units, const Eigen::MatrixXd& columns_as_rows) {
+    h5::write_rows(create("posterior/" + name, H5T_NATIVE_DOUBLE, axes, units), H5T_NATIVE_DOUBLE,
+                   0, count(columns_as_rows.cols()), columns_as_rows.data());
+  };
+  rows("mean", {"parameter"}, parameter_units_, posterior.mean.transpose());
+  rows("std", {"parameter"}, parameter_units_, posterior.std.transpose());
+  rows("covariance", {"parameter", "parameter_column"}, covariance_units_, posterior.covariance);
+  rows("samples", {"posterior/sample", "parameter"}, parameter_units_, posterior.samples);
+  rows("qois", {"posterior/sample", "qoi"}, view_.qoi_unit, posterior.qois);
+  h5::write_object_attribute(file_.get(), "posterior", "elbo", posterior.elbo);
+  h5::write_object_attribute(file_.get(), "posterior", "elbo_standard_error",
+                             posterior.elbo_standard_error);
+  write_state(file_.get(), "posterior/optimizer", posterior.optimizer);
+}
+
+template <class T>
+void ViewFile::append_column(const std::string& name, std::int64_t first,
+                             const std::vector<T>& values) {
+  const auto axis = axes_.find(name);
+  const h5::Handle& dataset = axis != axes_.end() ? axis->second : column(name);
+  if constexpr (std::is_same_v<T, std::string>) {
+    h5::write_rows(dataset, count(first), values);
+  } else {
+    h5::write_rows(dataset, h5::native_type<T>(), count(first), values.size(), values.data());
+  }
+}
+
+void ViewFile::append_samples(const std::string& name, std::int64_t first,
+                              const Eigen::MatrixXd& samples) {
+  const h5::Shape shape = h5::shape_of(column(name));
+  if (shape[1] != count(samples.rows())) {
+    throw Error(ErrorKind::data,
+                fmt::format("the {} of round {} have {} entries, where the study has {}", name,
+                            num_rounds_, samples.rows(), shape[1]));
+  }
+  h5::write_rows(column(name), H5T_NATIVE_DOUBLE, count(first), count(samples.cols()),
+                 samples.data());
+}
+
+void ViewFile::append(const Segment& segment) {
+  append_evaluations(segment.evaluations);
+  append_rounds(segment.rounds);
+}
+
+void ViewFile::append_evaluations(const EvaluationColumns& columns) {
+  if (columns.size() == 0) {
+    return;
+  }
+  const std::int64_t first = num_evaluations_;
+  num_evaluations_ += std::ssize(columns.id);
+  append_column("evaluations/id", first, columns.id);
+  append_column("evaluations/round", first, columns.round);
+  append_column("evaluations/sample", first, columns.sample);
+  append_samples("evaluations/parameters", first, columns.parameters);
+  Eigen::MatrixXd qois = columns.qois;
+  if (qois.rows() == 0) {  // no run of this segment gave any
+    qois.setConstant(view_.observations.values.size(), columns.parameters.cols(),
+                     std::numeric_limits<double>::quiet_NaN());
+  }
+  append_samples("evaluations/qois", first, qois);
+  append_column("evaluations/status", first, columns.status);
+  append_column("evaluations/message", first, columns.message);
+  append_column("evaluations/wall_seconds", first, columns.wall_seconds);
+  append_column("evaluations/started", first, columns.started);
+  append_column("evaluations/finished", first, columns.finished);
+  append_column("evaluations/group", first, columns.group);
+  append_column("evaluations/host", first, columns.host);
+  append_column("evaluations/attempts", first, columns.attempts);
+
+  const Scores scores = view_.scorer(columns.parameters, qois);
+  INVAR_EXPECTS(scores.log_likelihood.size() == qois.cols() &&
+                scores.log_prior.size() == qois.cols());
+  std::vector<double> log_likelihood(scores.log_likelihood.begin(), scores.log_likelihood.end());
+  for (std::size_t i = 0; i < log_likelihood.size(); ++i) {
+    if (columns.status[i] != static_cast<std::uint8_t>(method::Status::ok)) {
+      log_likelihood[i] = std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  append_column("evaluations/log_likelihood", first, log_likelihood);
+  append_column("evaluations/log_prior", first,
+                std::vector<double>(scores.log_prior.begin(), scores.log_prior.end()));
+}
+
+void ViewFile::append_rounds(const RoundColumns& columns) {
+  if (columns.size() == 0) {
+    return;
+  }
+  const std::int64_t first = num_rounds_;
+  append_column("rounds/round", first, columns.round);
+  append_column("rounds/first_id", first, columns.first_id);
+  append_column("rounds/num_samples", first, columns.num_samples);
+  if (columns.mean.rows() > 0) {
+    append_samples("rounds/mean", first, columns.mean);
+    append_samples("rounds/std", first, columns.std);
+  }
+  append_column("rounds/messages", first, columns.messages);
+  append_column("rounds/seconds", first, columns.seconds);
+  for (const auto& [name, values] : columns.scalars) {
+    const std::string path = "rounds/" + name;
+    if (!columns_.contains(path)) {
+      add_column(path, H5T_NATIVE_DOUBLE, {"rounds/round"}, "");
+    }
+    append_column(path, first, values);
+  }
+  num_rounds_ += std::ssize(columns.round);
+}
+
+void ViewFile::finish() {
+  columns_.clear();
+  axes_.clear();
+  file_.close("close " + path_.string());
+  const File file(temporary_name(path_), O_RDWR);
+  seal_in_place(file, "view", {{"rounds", num_rounds_}, {"evaluations", num_evaluations_}});
+  file.sync();
+  publish(path_);
+}
+
+}  // namespace invar::store

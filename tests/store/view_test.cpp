@@ -1,0 +1,182 @@
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "invar/core/error.hpp"
+#include "invar/store/campaign_store.hpp"
+#include "store/hdf5.hpp"
+#include "store/restart_file.hpp"
+#include "store/sealed_file.hpp"
+#include "store/support/campaign.hpp"
+#include "store/support/campaign_difference.hpp"
+
+namespace invar::store {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::campaign_difference;
+using testing::ChainMethod;
+using testing::make_reference;
+using testing::small_d;
+using testing::small_m;
+using testing::small_n;
+using testing::small_rounds;
+using testing::TemporaryDirectory;
+
+TEST(View, HasEveryEvaluationSortedById) {
+  const TemporaryDirectory directory;
+  const fs::path path = make_reference(directory);
+  verify_sealed_file(path, "view");
+  const h5::Handle file = h5::open_on_disk(path);
+
+  const auto id = h5::read<std::int64_t>(file.get(), "evaluations/id");
+  const auto round = h5::read<std::int64_t>(file.get(), "evaluations/round");
+  const auto sample = h5::read<std::int64_t>(file.get(), "evaluations/sample");
+  const auto status = h5::read<std::uint8_t>(file.get(), "evaluations/status");
+  const auto message = h5::read<std::string>(file.get(), "evaluations/message");
+  const auto host = h5::read<std::string>(file.get(), "evaluations/host");
+  const auto log_likelihood = h5::read<double>(file.get(), "evaluations/log_likelihood");
+  const auto log_prior = h5::read<double>(file.get(), "evaluations/log_prior");
+  const Eigen::MatrixXd parameters = h5::read_samples(file.get(), "evaluations/parameters");
+  const Eigen::MatrixXd qois = h5::read_samples(file.get(), "evaluations/qois");
+  ASSERT_EQ(std::ssize(id), small_n * small_rounds);
+  ASSERT_EQ(parameters.rows(), small_d);
+  ASSERT_EQ(qois.rows(), small_m);
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    const auto column = static_cast<Eigen::Index>(i);
+    const method::Evaluation expected = testing::run_model(parameters.col(column), small_m);
+    EXPECT_EQ(id[i], column);
+    EXPECT_EQ(round[i], column / small_n);
+    EXPECT_EQ(sample[i], column % small_n);
+    EXPECT_EQ(status[i], static_cast<std::uint8_t>(expected.status));
+    EXPECT_EQ(message[i], expected.message);
+    EXPECT_EQ(host[i], "node01");
+    EXPECT_NEAR(log_prior[i], parameters.col(column).sum(), 1e-12);
+    if (expected.status == method::Status::ok) {
+      EXPECT_EQ(qois.col(column), expected.qois);
+      EXPECT_NEAR(log_likelihood[i], expected.qois.sum(), 1e-12);
+    } else {
+      EXPECT_TRUE(qois.col(column).array().isNaN().all());
+      EXPECT_TRUE(std::isnan(log_likelihood[i]));
+    }
+  }
+}
+
+TEST(View, HasARowPerRound) {
+  const TemporaryDirectory directory;
+  const h5::Handle file = h5::open_on_disk(make_reference(directory));
+
+  EXPECT_EQ(std::ssize(h5::read<std::int64_t>(file.get(), "rounds/round")), small_rounds);
+  EXPECT_EQ(h5::read<double>(file.get(), "rounds/iteration").back(), 6.0);
+  EXPECT_EQ(h5::read<double>(file.get(), "rounds/seconds").front(), 0.125);
+  EXPECT_EQ(h5::read<std::string>(file.get(), "rounds/messages").front(), "first\nsecond");
+  EXPECT_EQ(h5::read_samples(file.get(), "rounds/mean").cols(), small_rounds);
+}
+
+TEST(View, IsEqualWhateverTheOrderOfArrivalAndTheSegments) {
+  const TemporaryDirectory directory;
+  const fs::path reference = make_reference(directory);
+  testing::run_small(directory / "c", testing::closing_every_round());
+  testing::finish_small(directory / "c");
+
+  EXPECT_EQ(campaign_difference(reference, directory / "c/campaign.h5"), std::nullopt);
+}
+
+TEST(View, DiffersWhenANumberDoes) {
+  const TemporaryDirectory directory;
+  const fs::path reference = make_reference(directory);
+  create_campaign(directory / "c", {.study_text = "", .data_files = {}});
+  CampaignStore store(directory / "c");
+  ChainMethod method = testing::make_small_method();
+  method.bias = 1e-14;
+  testing::run_campaign(store, method, small_m);
+  store.write_view(testing::make_view(method, small_d, small_m));
+
+  const auto difference = campaign_difference(reference, directory / "c/campaign.h5");
+
+  ASSERT_TRUE(difference.has_value());
+  EXPECT_NE(difference->find("rounds/elbo"), std::string::npos) << *difference;
+}
+
+TEST(View, CanBeWrittenBeforeTheFirstRoundAndInTheMiddleOfOne) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "c", {.study_text = "", .data_files = {}});
+  ChainMethod method = testing::make_small_method();
+  CampaignStore store(directory / "c");
+  View view = testing::make_view(method, small_d, small_m);
+  view.posterior.reset();
+
+  store.write_view(view);
+  testing::run_campaign(store, method, small_m, {.runs = small_n + 2, .closes = false});
+  store.write_view(view);
+
+  const h5::Handle file = h5::open_on_disk(directory / "c/campaign.h5");
+  EXPECT_EQ(h5::read<std::int64_t>(file.get(), "evaluations/id").size(), small_n + 2U);
+  EXPECT_EQ(h5::read<std::int64_t>(file.get(), "rounds/round").size(), 1U);
+  EXPECT_FALSE(h5::exists(file.get(), "posterior"));
+}
+
+TEST(View, RefusesAStudyOfAnotherSize) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round());
+  CampaignStore store(directory / "c");
+  View view = testing::make_view(testing::make_small_method(), small_d, small_m + 1);
+  view.posterior.reset();
+
+  try {
+    store.write_view(view);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+  }
+  EXPECT_FALSE(fs::exists(directory / "c/campaign.h5"));
+}
+
+TEST(View, KeepsCorrelatedPriorsAndNoiseWhole) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round());
+  CampaignStore store(directory / "c");
+  View view = testing::make_view(testing::make_small_method(), small_d, small_m);
+  view.posterior.reset();
+  Eigen::MatrixXd covariance = Eigen::MatrixXd::Identity(small_d, small_d);
+  covariance(0, 1) = covariance(1, 0) = 0.5;
+  view.space.prior = space::Prior::multivariate(Eigen::VectorXd::Zero(small_d), covariance);
+  Eigen::MatrixXd noise = Eigen::MatrixXd::Identity(small_m, small_m);
+  noise(0, 1) = noise(1, 0) = 0.25;
+  view.observations.noise = space::Noise::correlated(noise);
+
+  store.write_view(view);
+
+  const h5::Handle file = h5::open_on_disk(directory / "c/campaign.h5");
+  EXPECT_TRUE(h5::read_matrix(file.get(), "parameters/prior/covariance").isApprox(covariance));
+  EXPECT_EQ(h5::read_matrix(file.get(), "observations/covariance"), noise);
+}
+
+/// What h5ls -r says of a file of ours.
+std::string h5ls(const fs::path& path, const fs::path& output) {
+  const std::string command = "h5ls -r '" + path.string() + "' > '" + output.string() + "' 2>&1";
+  return std::system(command.c_str()) == 0 ? testing::bytes_of(output) : "failed";
+}
+
+TEST(View, AndRestartFilesAreExplainedByH5ls) {
+  if (std::system("h5ls --version > /dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "h5ls is not installed";
+  }
+  const TemporaryDirectory directory;
+  const fs::path reference = make_reference(directory);
+
+  const std::string view = h5ls(reference, directory / "out");
+  for (const char* line : {"/evaluations/parameters", "/rounds/elbo", "/posterior/covariance",
+                           "/posterior/optimizer/sum", "/parameters/bounds/max"}) {
+    EXPECT_NE(view.find(line), std::string::npos) << line << " in\n" << view;
+  }
+  const std::string restart =
+      h5ls(restart_path(reference.parent_path(), small_rounds), directory / "out");
+  EXPECT_NE(restart.find("/state/factor            Dataset {2, 3}"), std::string::npos) << restart;
+}
+
+}  // namespace
+}  // namespace invar::store
