@@ -65,7 +65,7 @@ const HermiteRule& hermite_rule() {
     ArrayXd before = density;
     made.weights.col(0) = density * made.z.array();
     for (Index n = 1; n < num_terms; ++n) {
-      const double degree = static_cast<double>(n);
+      const auto degree = static_cast<double>(n);
       const ArrayXd next =
           (made.z.array() * made.weights.col(n - 1).array() - std::sqrt(degree) * before) /
           std::sqrt(degree + 1.0);

@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "vi/config_tables.hpp"
+#include "vi/no_files.hpp"
+
 namespace invar::vi {
 namespace {
 
@@ -18,119 +21,6 @@ using options::Node;
 using options::Range;
 using options::Row;
 using options::Table;
-
-constexpr double max_count = 1e9;
-// Open at infinity: finite numbers only.
-Range finite_positive() {
-  return {.lower = 0.0, .is_lower_open = true, .is_upper_open = true};
-}
-Range finite_from(double lower) {
-  return {.lower = lower, .is_upper_open = true};
-}
-
-/// The keys that both optimizers have.
-template <class Config>
-std::vector<Row<Config>> common_optimizer_rows() {
-  return {
-      options::real("gradient_norm_tolerance", &Config::gradient_norm_tolerance, finite_from(0),
-                    "stop when the norm of the update (gradient) or of the gradient (newton) is "
-                    "at most this",
-                    "ELBO"),
-      options::integer("max_iterations", &Config::max_iterations, Range::between(1, max_count),
-                       "stop when the iteration counter gets here; M allows M - 1 updates"),
-      options::real("max_log_std_update", &Config::max_log_std_update, finite_positive(),
-                    "largest change of a log standard deviation in one step"),
-      options::real("min_variational_std", &Config::min_variational_std, finite_positive(),
-                    "smallest standard deviation, in optimizer coordinates"),
-      options::real("max_variational_std", &Config::max_variational_std, finite_positive(),
-                    "largest standard deviation, in optimizer coordinates"),
-  };
-}
-
-template <class Config>
-std::vector<Row<Config>> joined(std::vector<Row<Config>> rows, std::vector<Row<Config>> more) {
-  rows.insert(rows.end(), std::make_move_iterator(more.begin()),
-              std::make_move_iterator(more.end()));
-  return rows;
-}
-
-Table<VIGradientOptimizerConfig> gradient_table() {
-  using Config = VIGradientOptimizerConfig;
-  return Table<Config>(joined<Config>(
-      {options::choice<Config, GradientMethod>(
-          "gradient_method", &Config::gradient_method,
-          {{GradientMethod::standard, "standard"}, {GradientMethod::natural, "natural"}},
-          "follow the gradient, or the natural gradient of the diagonal family")},
-      common_optimizer_rows<Config>()));
-}
-
-Table<VINewtonOptimizerConfig> newton_table() {
-  using Config = VINewtonOptimizerConfig;
-  return Table<Config>(joined<Config>(
-      {options::choice<Config, NewtonMetric>(
-           "newton_metric", &Config::newton_metric,
-           {{NewtonMetric::standard, "standard", {"euclidean"}},
-            {NewtonMetric::natural, "natural"}},
-           "coordinates in which curvature is floored: as they are, or scaled by the Fisher "
-           "information of the diagonal family"),
-       options::choice<Config, NewtonHessianType>(
-           "newton_hessian_type", &Config::newton_hessian_type,
-           {{NewtonHessianType::diagonal, "diagonal", {"diag"}},
-            {NewtonHessianType::full, "full", {"dense"}}},
-           "use the floored Hessian's diagonal, or all of it"),
-       options::real("newton_regularization", &Config::newton_regularization, finite_positive(),
-                     "smallest curvature: absolute floor of the Hessian's eigenvalues", "ELBO")},
-      common_optimizer_rows<Config>()));
-}
-
-/// The keys that both line searches have.
-template <class Config>
-std::vector<Row<Config>> common_line_search_rows() {
-  return {
-      options::real("initial_step_size", &Config::initial_step_size, finite_positive(),
-                    "first step size"),
-      options::real("max_step_size", &Config::max_step_size, Range::above(0).or_infinite(),
-                    "the step size never grows beyond this"),
-      options::real("step_size_growth_factor", &Config::step_size_growth_factor, finite_from(1),
-                    "the step size is multiplied by this after an accepted step"),
-      options::real("step_size_decay_factor", &Config::step_size_decay_factor, finite_from(1),
-                    "the step size is divided by this after a rejected step"),
-      options::integer("max_step_size_decrease_trys", &Config::max_step_size_decrease_trys,
-                       Range::between(0, max_count),
-                       "stop when more steps than this were rejected in a row"),
-      options::real("relaxation_parameter", &Config::relaxation_parameter, finite_from(1),
-                    "how much worse a step may be: legacy, and objective mse"),
-      options::choice<Config, LineSearchObjective>(
-          "line_search_objective", &Config::line_search_objective,
-          {{LineSearchObjective::elbo, "elbo"}, {LineSearchObjective::mse, "mse"}},
-          "what is compared to accept a step: the ELBO or the mean relative squared misfit"),
-      options::real("line_search_sample_growth_factor", &Config::line_search_sample_growth_factor,
-                    finite_from(1),
-                    "after each rejection the number of samples is multiplied by this"),
-      options::real("log_std_learning_rate_factor", &Config::log_std_learning_rate_factor,
-                    finite_positive(),
-                    "step size of the log standard deviations relative to that of the means"),
-  };
-}
-
-Table<VILegacyLineSearchConfig> legacy_table() {
-  return Table<VILegacyLineSearchConfig>(common_line_search_rows<VILegacyLineSearchConfig>());
-}
-
-Table<VIStochasticNonmonotoneLineSearchConfig> stochastic_table() {
-  using Config = VIStochasticNonmonotoneLineSearchConfig;
-  return Table<Config>(joined<Config>(
-      common_line_search_rows<Config>(),
-      {options::integer("line_search_nonmonotone_window", &Config::line_search_nonmonotone_window,
-                        Range::between(1, max_count),
-                        "a step is compared with the best of this many accepted ELBOs"),
-       options::real("line_search_armijo_coefficient", &Config::line_search_armijo_coefficient,
-                     Range::between(0, 1),
-                     "share of the predicted increase that a step must reach"),
-       options::real("line_search_uncertainty_sigma", &Config::line_search_uncertainty_sigma,
-                     finite_from(0),
-                     "standard errors by which a step may fall short and still be accepted")}));
-}
 
 template <class T>
 std::vector<std::string> keys_of(const Table<T>& table) {
@@ -311,7 +201,7 @@ Row<RunViOptions> scaling_row() {
                 options::Reader silent(at.reader->files());
                 Cursor quiet = at;
                 quiet.reader = &silent;
-                if (const auto value = options::read_real(quiet, finite_positive())) {
+                if (const auto value = options::read_real(quiet, Range::above(0))) {
                   target.elbo_scaling_factor = *value;
                 } else {
                   at.problem("expected " + allowed + ", found " + at.node->description());
@@ -357,10 +247,10 @@ Table<RunViOptions> make_table() {
                     Alternative<VIStochasticNonmonotoneLineSearchConfig>{"stochastic_nonmonotone",
                                                                          stochastic_table()})),
       options::real("covariance_regularization", &Options::covariance_regularization,
-                    finite_from(0), "added to every noise variance", "observations squared"),
+                    Range::at_least(0), "added to every noise variance", "observations squared"),
       scaling_row(),
       options::optional_real("elbo_relative_tolerance", &Options::elbo_relative_tolerance,
-                             finite_from(0),
+                             Range::at_least(0),
                              "stop when the ELBO over the first ELBO is at most this"),
       options::choice<Options, BaselineMethod>(
           "baseline_method", &Options::baseline_method,
@@ -382,25 +272,10 @@ Table<RunViOptions> make_table() {
            {space::TransformMap::arctan, "arctan", {"atan"}}},
           "the map of a parameter with two bounds"),
       options::real("min_physical_variational_std_fraction",
-                    &Options::min_physical_variational_std_fraction, finite_from(0),
+                    &Options::min_physical_variational_std_fraction, Range::at_least(0),
                     "smallest standard deviation as a share of the bounded width (transform only)"),
   });
 }
-
-/// Options made in C++ name no files.
-class NoFiles : public options::Files {
- public:
-  const std::string& bytes(const std::string& path) override { refuse(path); }
-  Eigen::MatrixXd dataset(const std::string& path, const std::string& /*name*/) override {
-    refuse(path);
-  }
-  std::string stored_name(const std::string& path) override { refuse(path); }
-
- private:
-  [[noreturn]] static void refuse(const std::string& path) {
-    throw Error(ErrorKind::no_input, "options of run_vi name no files, found " + path);
-  }
-};
 
 }  // namespace
 

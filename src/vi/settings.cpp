@@ -55,6 +55,8 @@ VIStochasticNonmonotoneLineSearchConfig line_search_rules(const RunViOptions& op
   return rules;
 }
 
-int RunViOptions::max_iterations() const { return optimizer_rules(*this).max_iterations; }
+int RunViOptions::max_iterations() const {
+  return optimizer_rules(*this).max_iterations;
+}
 
 }  // namespace invar::vi

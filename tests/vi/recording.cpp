@@ -1,5 +1,6 @@
 #include "vi/recording.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <limits>
 
@@ -15,7 +16,7 @@ double number_of(const Json& value) {
 
 Json read_json(const std::string& path) {
   std::ifstream file(path);
-  if (!file) {
+  if (!file || std::filesystem::is_directory(path)) {
     throw Error(ErrorKind::no_input, "cannot read " + path);
   }
   try {
@@ -39,6 +40,16 @@ Eigen::VectorXd vector_of(const Json& list) {
   Eigen::VectorXd values(static_cast<Eigen::Index>(list.size()));
   for (std::size_t i = 0; i < list.size(); ++i) {
     values[static_cast<Eigen::Index>(i)] = number_of(list.at(i));
+  }
+  return values;
+}
+
+Eigen::VectorXd vector_of(const Json& list, Eigen::Index size) {
+  Eigen::VectorXd values = vector_of(list);
+  if (values.size() != size) {
+    throw Error(ErrorKind::data, "expected " + std::to_string(size) +
+                                     " numbers in the recording, found " +
+                                     std::to_string(values.size()));
   }
   return values;
 }

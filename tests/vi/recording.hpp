@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include <Eigen/Core>
@@ -25,6 +26,9 @@ Json read_json(const std::string& path);
 const Json& at(const Json& object, const std::string& key);
 
 Eigen::VectorXd vector_of(const Json& list);
+
+/// @throws Error(data)  when there are more or fewer numbers
+Eigen::VectorXd vector_of(const Json& list, Eigen::Index size);
 
 /// A list of rows as it is written.
 Eigen::MatrixXd matrix_of(const Json& rows);
@@ -48,9 +52,16 @@ struct Worst {
   void compare_text(const std::string& what, const std::string& found, const std::string& expected);
 };
 
+/// Sizes in a recording that do not fit together end here.
+inline void refuse_recording(const char* text) noexcept {
+  std::fprintf(stderr, "the sizes in the recording do not fit together: %s\n", text);
+  std::_Exit(static_cast<int>(ErrorKind::data));
+}
+
 /// Runs `body`, printing an error with the program's name; gives the exit code.
 template <class Body>
 int guarded(const std::string& program, const Body& body) {
+  core::set_expectation_hook(refuse_recording);
   try {
     return body();
   } catch (const Error& error) {

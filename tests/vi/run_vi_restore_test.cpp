@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -20,6 +21,7 @@ struct Setting {
   const char* name;
   space::GaussianFamily family;
   bool has_bounds;
+  bool has_rejections;
   Json options;
 };
 
@@ -84,6 +86,10 @@ TEST_P(EverySetting, ContinuesToTheBitAfterEveryRound) {
   RunVi whole(problem.space, problem.observations, options);
   const Tape expected = play(whole, problem, max_rounds);
   ASSERT_GT(expected.asked.size(), 3U);
+  const bool has_rejections = std::any_of(
+      expected.states.begin(), expected.states.end(),
+      [](const method::State& state) { return state.get<std::int64_t>("rejections") > 0; });
+  ASSERT_EQ(has_rejections, GetParam().has_rejections);
 
   for (std::size_t round = 0; round < expected.states.size(); ++round) {
     RunVi restored(problem.space, problem.observations, options);
@@ -109,7 +115,7 @@ const Json growing_search = {{"initial_step_size", 3.0},
 INSTANTIATE_TEST_SUITE_P(
     RunVi, EverySetting,
     ::testing::Values(
-        Setting{"Defaults", space::GaussianFamily::diagonal, false, {{"sample_size", 8}}},
+        Setting{"Defaults", space::GaussianFamily::diagonal, false, false, {{"sample_size", 8}}},
         Setting{
             "NewtonCorrelatedGrowing",
             space::GaussianFamily::multivariate,
@@ -122,12 +128,14 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"QuasiRandomGrowing",
                 space::GaussianFamily::diagonal,
                 true,
+                true,
                 {{"sample_size", 8},
                  {"sampling_method", "rqmc"},
                  {"transform_map", "arctan"},
                  {"line_search_config", growing_search}}},
         Setting{"LegacyClip",
                 space::GaussianFamily::multivariate,
+                true,
                 true,
                 {{"sample_size", 10},
                  {"bounded_parameter_handling", "clip"},

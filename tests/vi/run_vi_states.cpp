@@ -34,7 +34,11 @@ struct Inputs {
                                       recording::vector_of(at(file, "upper")))},
         observations{.values = recording::vector_of(at(file, "y")),
                      .noise = space::Noise::correlated(recording::matrix_of(at(file, "obs_cov")))},
-        correlation(at(file, "correlation").get<double>()) {}
+        correlation(at(file, "correlation").get<double>()) {
+    INVAR_EXPECTS(normals.rows() == model.cols() && coordinates.mean.size() == model.cols() &&
+                  coordinates.log_std.size() == model.cols() && space.dimension() == model.cols() &&
+                  observations.values.size() == model.rows());
+  }
 
   static Eigen::VectorXd prior_variances(const Json& file) {
     const Json& given = at(file, "prior_var");

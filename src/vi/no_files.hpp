@@ -4,7 +4,7 @@
 
 namespace invar::vi {
 
-/// For options that name no files.
+/// For options that name no files: those made in C++, or read from elsewhere than a study.
 class NoFiles : public options::Files {
  public:
   const std::string& bytes(const std::string& path) override { refuse(path); }
@@ -15,7 +15,7 @@ class NoFiles : public options::Files {
 
  private:
   [[noreturn]] static void refuse(const std::string& path) {
-    throw Error(ErrorKind::no_input, "there are no files here, found " + path);
+    throw Error(ErrorKind::no_input, "options of run_vi name no files, found " + path);
   }
 };
 
