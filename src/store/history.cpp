@@ -114,13 +114,13 @@ HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const 
   write_evaluations(file.get(), segment.evaluations);
   write_rounds(file.get(), segment.rounds);
   const auto& status = segment.evaluations.status;
-  const HistoryEntry entry{.path = history_path(campaign, number),
-                           .number = number,
-                           .first_round = segment.rounds.round.front(),
-                           .end_round = segment.rounds.round.back() + 1,
-                           .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
-                           .num_failed = static_cast<std::int64_t>(status.size()) -
-                                         std::count(status.begin(), status.end(), std::uint8_t{0})};
+  HistoryEntry entry{.path = history_path(campaign, number),
+                     .number = number,
+                     .first_round = segment.rounds.round.front(),
+                     .end_round = segment.rounds.round.back() + 1,
+                     .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
+                     .num_failed = static_cast<std::int64_t>(status.size()) -
+                                   std::count(status.begin(), status.end(), std::uint8_t{0})};
   write_sealed_file(entry.path, kind,
                     {{"first_round", entry.first_round},
                      {"end_round", entry.end_round},

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <hdf5_hl.h>
@@ -71,7 +72,8 @@ ViewFile::ViewFile(std::filesystem::path path, const View& view, Size size)
     : path_(std::move(path)),
       view_(view),
       size_(size),
-      file_(h5::create_on_disk(temporary_name(path_), Seal::num_bytes)) {
+      temporary_(temporary_name(path_)),
+      file_(h5::create_on_disk(temporary_.path, Seal::num_bytes)) {
   const std::vector<std::string>& units = view_.space.units;
   const bool has_one_unit = !units.empty() && is_uniform(units);
   parameter_units_ = has_one_unit ? units.front() : fmt::format("{}", fmt::join(units, "; "));
@@ -94,6 +96,10 @@ ViewFile::ViewFile(std::filesystem::path path, const View& view, Size size)
   create_evaluations();
   create_rounds();
   write_posterior();
+}
+
+ViewFile::TemporaryFile::~TemporaryFile() {
+  ::unlink(path.c_str());
 }
 
 void ViewFile::write_axes() {
@@ -325,7 +331,7 @@ void ViewFile::finish() {
   columns_.clear();
   axes_.clear();
   file_.close("close " + path_.string());
-  const File file(temporary_name(path_), O_RDWR);
+  const File file(temporary_.path, O_RDWR);
   seal_in_place(file, "view", {{"rounds", num_rounds_}, {"evaluations", num_evaluations_}});
   file.sync();
   publish(path_);

@@ -26,6 +26,11 @@ class ViewFile {
 
   /// @throws Error(io)  when there is no room on the disk, among others
   ViewFile(std::filesystem::path path, const View& view, Size size);
+  ViewFile(const ViewFile&) = delete;
+  ViewFile& operator=(const ViewFile&) = delete;
+  ViewFile(ViewFile&&) = delete;
+  ViewFile& operator=(ViewFile&&) = delete;
+  ~ViewFile() = default;
 
   /// Adds the rows of a segment; segments come in order.
   /// @throws Error(data)  when it has other numbers of parameters or QoIs than the view
@@ -53,11 +58,23 @@ class ViewFile {
   void append_column(const std::string& name, std::int64_t first, const std::vector<T>& values);
   void append_samples(const std::string& name, std::int64_t first, const Eigen::MatrixXd& samples);
 
+  /// Removes the temporary file; nothing is there once it has its name.
+  struct TemporaryFile {
+    std::filesystem::path path;
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    TemporaryFile(TemporaryFile&&) = delete;
+    TemporaryFile& operator=(TemporaryFile&&) = delete;
+    explicit TemporaryFile(std::filesystem::path p) : path(std::move(p)) {}
+    ~TemporaryFile();
+  };
+
   std::filesystem::path path_;
   const View& view_;
   Size size_;
   std::string parameter_units_;
   std::string covariance_units_;
+  TemporaryFile temporary_;  // outlives the handles
   h5::Handle file_;
   std::map<std::string, h5::Handle> axes_;     // dimension scales by path
   std::map<std::string, h5::Handle> columns_;  // of /evaluations and /rounds by path

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <hdf5_hl.h>
 
 #include "invar/core/error.hpp"
 #include "invar/store/campaign_store.hpp"
@@ -153,6 +154,44 @@ TEST(View, KeepsCorrelatedPriorsAndNoiseWhole) {
   const h5::Handle file = h5::open_on_disk(directory / "c/campaign.h5");
   EXPECT_TRUE(h5::read_matrix(file.get(), "parameters/prior/covariance").isApprox(covariance));
   EXPECT_EQ(h5::read_matrix(file.get(), "observations/covariance"), noise);
+}
+
+TEST(View, NamesTheDimensionsOfItsArrays) {
+  const TemporaryDirectory directory;
+  const h5::Handle file = h5::open_on_disk(make_reference(directory));
+  const auto name_of_axis = [&](const std::string& path, unsigned axis) {
+    const h5::Handle dataset = h5::open_dataset(file.get(), path);
+    char name[64] = "none";
+    const H5DS_iterate_t keep = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
+      H5DSget_scale_name(scale, static_cast<char*>(out), 64);
+      return 1;
+    };
+    H5DSiterate_scales(dataset.get(), axis, nullptr, keep, name);
+    return std::string(name);
+  };
+
+  EXPECT_EQ(name_of_axis("evaluations/parameters", 0), "id");
+  EXPECT_EQ(name_of_axis("evaluations/parameters", 1), "parameter");
+  EXPECT_EQ(name_of_axis("evaluations/qois", 1), "qoi");
+  EXPECT_EQ(name_of_axis("rounds/mean", 0), "round");
+  EXPECT_EQ(name_of_axis("rounds/elbo", 0), "round");
+  EXPECT_EQ(name_of_axis("posterior/covariance", 1), "parameter_column");
+  EXPECT_EQ(name_of_axis("posterior/samples", 0), "sample");
+}
+
+TEST(View, KeepsALongStudyWhole) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::never_closing());
+  CampaignStore store(directory / "c");
+  View view = testing::make_view(testing::make_small_method(), small_d, small_m);
+  view.posterior.reset();
+  const std::string study(200000, 'x');  // attributes of a fixed size end at 64 KiB
+  view.attributes = {{"study", study}};
+
+  store.write_view(view);
+
+  const std::string bytes = testing::bytes_of(directory / "c/campaign.h5");
+  EXPECT_NE(bytes.find(study), std::string::npos);
 }
 
 /// What h5ls -r says of a file of ours.

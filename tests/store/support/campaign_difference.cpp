@@ -1,5 +1,7 @@
 #include "store/support/campaign_difference.hpp"
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <set>
 #include <sstream>
@@ -85,13 +87,13 @@ Difference group_difference(hid_t a, hid_t b, const std::string& group,
                             const std::set<std::string>& ignored) {
   const std::vector<std::string> names = h5::names_in(a, group);
   if (names != h5::names_in(b, group)) {
-    return "/" + group + ": other names";
+    return group + ": other names";
   }
   for (const std::string& name : names) {
     if (ignored.contains(name)) {
       continue;
     }
-    const std::string path = group + "/" + name;
+    const std::string path = (std::filesystem::path(group) / name).string();
     Difference difference =
         is_dataset(a, path) ? dataset_difference(a, b, path) : group_difference(a, b, path, {});
     if (difference) {
@@ -132,7 +134,7 @@ Difference campaign_difference(const std::filesystem::path& a, const std::filesy
     };
     const double of_a = value(file_a);
     const double of_b = value(file_b);
-    if (std::memcmp(&of_a, &of_b, sizeof of_a) != 0) {
+    if (std::bit_cast<std::uint64_t>(of_a) != std::bit_cast<std::uint64_t>(of_b)) {
       return std::string("posterior: ") + name + " differs";
     }
   }
