@@ -1,7 +1,7 @@
 #include "invar/model_petsc/lotka_volterra.hpp"
 
-#include <array>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -66,7 +66,7 @@ namespace {
 
 class LotkaVolterraModel final : public model::Model {
  public:
-  explicit LotkaVolterraModel(const LotkaVolterraOptions& options) : options_(options) {
+  explicit LotkaVolterraModel(LotkaVolterraOptions options) : options_(std::move(options)) {
     check(VecCreateSeq(PETSC_COMM_SELF, static_cast<PetscInt>(num_unknowns), state_.put()));
   }
 
@@ -116,7 +116,7 @@ class LotkaVolterraModel final : public model::Model {
     return {.is_ok = false, .message = message, .qois = {}};
   }
 
-  void prepare(petsc::TsOwner& ts, Rates& rates) {
+  void prepare(petsc::TsOwner& ts, Rates& rates) const {
     check(TSCreate(PETSC_COMM_SELF, ts.put()));
     check(TSSetProblemType(ts.get(), TS_NONLINEAR));
     check(TSSetType(ts.get(), TSRK));
@@ -142,7 +142,7 @@ class LotkaVolterraModel final : public model::Model {
   [[nodiscard]] Eigen::Vector2d state() const {
     const double* values = nullptr;
     check(VecGetArrayRead(state_.get(), &values));
-    const Eigen::Vector2d copy = Eigen::Map<const Eigen::Vector2d>(values);
+    Eigen::Vector2d copy = Eigen::Map<const Eigen::Vector2d>(values);
     check(VecRestoreArrayRead(state_.get(), &values));
     return copy;
   }

@@ -67,7 +67,7 @@ PoissonSystem::PoissonSystem(const PoissonOptions& options, MPI_Comm group)
 }
 
 std::optional<std::string> PoissonSystem::solve(const Eigen::VectorXd& coefficients) {
-  INVAR_EXPECTS(coefficients.size() == k_ * k_);
+  INVAR_EXPECTS(coefficients.size() == static_cast<Eigen::Index>(k_) * k_);
   assemble(coefficients);
   std::string trouble;
   try {
@@ -122,12 +122,12 @@ void PoissonSystem::assemble(const Eigen::VectorXd& coefficients) {
           -(north_west + north_east),
           -2.0 * north_east};
       std::array<PetscInt, 9> columns{};
+      std::size_t next = 0;
       for (PetscInt dy = -1; dy <= 1; ++dy) {
         for (PetscInt dx = -1; dx <= 1; ++dx) {
           const bool is_interior = i + dx >= 0 && i + dx < n_ - 1 && j + dy >= 0 && j + dy < n_ - 1;
           // PETSc leaves out negative columns: u is zero on the boundary.
-          columns[static_cast<std::size_t>(3 * (dy + 1) + dx + 1)] =
-              is_interior ? (i + dx) + (n_ - 1) * (j + dy) : -1;
+          columns[next++] = is_interior ? (i + dx) + (n_ - 1) * (j + dy) : -1;
         }
       }
       const PetscInt row = i + (n_ - 1) * j;
