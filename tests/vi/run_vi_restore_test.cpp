@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
             "NewtonCorrelatedGrowing",
             space::GaussianFamily::multivariate,
             true,
+            true,
             {{"sample_size", 12},
              {"optimizer_method", "newton"},
              {"optimizer_config", {{"newton_metric", "natural"}, {"newton_hessian_type", "full"}}},
