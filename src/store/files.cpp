@@ -162,6 +162,23 @@ void publish(const fs::path& path) {
   sync_directory(path.parent_path());
 }
 
+void reserve(const fs::path& path, std::int64_t num_bytes) {
+  const File file(path, O_WRONLY);
+  if (::fallocate(file.get(), 0, 0, num_bytes) == 0) {
+    return;
+  }
+  if (errno != EOPNOTSUPP) {
+    throw_io("write", path, errno);
+  }
+  // A file system without this way: its blocks are written, and what it finds out late is met now.
+  const std::string zeros(std::size_t{1} << 20, '\0');
+  for (std::uint64_t offset = file.size(), end = static_cast<std::uint64_t>(num_bytes);
+       offset < end; offset += zeros.size()) {
+    file.write_at(offset, std::string_view(zeros).substr(0, end - offset));
+  }
+  file.sync();
+}
+
 void sync_directory(const fs::path& directory) {
   File(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY).sync();
 }

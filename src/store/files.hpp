@@ -64,6 +64,10 @@ void write_file(const std::filesystem::path& path, std::initializer_list<std::st
 /// Gives a file that is complete and synced under its temporary name its own.
 void publish(const std::filesystem::path& path);
 
+/// Takes room on the disk for an existing file, which gets that size; what is in it stays.
+/// @throws Error(io)  when there is not that much
+void reserve(const std::filesystem::path& path, std::int64_t num_bytes);
+
 void sync_directory(const std::filesystem::path& directory);
 
 /// @throws Error(io)  unless the file is gone then

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,6 +24,12 @@ std::string last_message() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep, &message);
   H5Eclear2(H5E_DEFAULT);
+  // Of a system call it tells everything, buffer addresses and all: its reason is enough.
+  constexpr std::string_view before_reason = "error message = '";
+  if (const std::size_t at = message.find(before_reason); at != std::string::npos) {
+    message = message.substr(at + before_reason.size());
+    message = message.substr(0, message.find('\''));
+  }
   return message;
 }
 

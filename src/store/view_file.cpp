@@ -50,15 +50,22 @@ void write_status_meanings(const h5::Handle& dataset) {
   h5::write_attribute(dataset.get(), "flag_meanings", meanings);
 }
 
-/// Takes the room on the disk at once, so that a full disk is met before libhdf5 writes, which
-/// cannot close a file that it could not write. File systems without this way are written anyway.
-void reserve(const h5::Handle& file, const std::filesystem::path& path, std::int64_t bytes) {
-  void* descriptor = nullptr;
-  h5::check(H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &descriptor), "look at a file");
-  if (::fallocate(*static_cast<int*>(descriptor), FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 &&
-      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-    throw_io("write", path, errno);
+/// What campaign.h5 will have at most, but for messages longer than usual.
+std::int64_t estimated_bytes(const View& view, ViewFile::Size size) {
+  const std::int64_t d = view.space.dimension();
+  const std::int64_t m = view.observations.values.size();
+  std::int64_t numbers = size.num_evaluations * (d + m + 40) + size.num_rounds * (2 * d + 128) +
+                         3 * d * d + (view.observations.noise.is_independent() ? m : m * m) +
+                         (1 << 17);
+  if (view.posterior) {
+    numbers += view.posterior->samples.size() + view.posterior->qois.size();
+    for (const auto& entry : view.posterior->optimizer.values()) {
+      if (const auto* matrix = std::get_if<Eigen::MatrixXd>(&entry.second)) {
+        numbers += matrix->size();
+      }
+    }
   }
+  return 8 * numbers;
 }
 
 bool is_uniform(const std::vector<std::string>& units) {
@@ -80,12 +87,9 @@ ViewFile::ViewFile(std::filesystem::path path, const View& view, Size size)
   covariance_units_ = !has_one_unit           ? "products of the units of the two parameters"
                       : units.front().empty() ? ""
                                               : fmt::format("({})^2", units.front());
-  const std::int64_t numbers_per_evaluation =
-      view_.space.dimension() + view_.observations.values.size() + 16;
-  const std::int64_t numbers_per_round = 2 * view_.space.dimension() + 32;
-  reserve(file_, path_,
-          (1 << 20) + 8 * (size_.num_evaluations * numbers_per_evaluation +
-                           size_.num_rounds * numbers_per_round));
+  // libhdf5 cannot close a file that it could not write, and crashes when the program ends; so a
+  // full disk has to be met before.
+  reserve(temporary_.path, estimated_bytes(view_, size_));
   h5::write_attribute(file_.get(), "format_version", format_version);
   for (const auto& [name, value] : view_.attributes) {
     std::visit([&, &key = name](const auto& v) { h5::write_attribute(file_.get(), key, v); },
@@ -330,8 +334,12 @@ void ViewFile::append_rounds(const RoundColumns& columns) {
 void ViewFile::finish() {
   columns_.clear();
   axes_.clear();
+  hsize_t num_bytes = 0;
+  h5::check(H5Fflush(file_.get(), H5F_SCOPE_GLOBAL), "write " + path_.string());
+  h5::check(H5Fget_filesize(file_.get(), &num_bytes), "size " + path_.string());
   file_.close("close " + path_.string());
   const File file(temporary_.path, O_RDWR);
+  file.truncate(num_bytes);  // the rest of what was reserved
   seal_in_place(file, "view", {{"rounds", num_rounds_}, {"evaluations", num_evaluations_}});
   file.sync();
   publish(path_);
