@@ -152,7 +152,7 @@ TEST(CampaignStore, ReplacesItsStatus) {
   create_campaign(directory / "c", {.study_text = "invar: 1\n", .data_files = {}});
   CampaignStore store(directory / "c");
 
-  store.write_status("{\"status\": \"running\"}");
+  store.write_status(R"({"status": "running"})");
   store.write_status("{}");
 
   EXPECT_EQ(testing::bytes_of(directory / "c/status.json"), "{}");
@@ -266,11 +266,11 @@ TEST(ReadSummary, LooksWithoutTheLock) {
   const TemporaryDirectory directory;
   run_small(directory / "c", closing_every_round(), {.runs = 2 * small_n + 3, .closes = false});
   CampaignStore store(directory / "c");
-  store.write_status("{\"status\": \"running\"}");
+  store.write_status(R"({"status": "running"})");
 
   const CampaignSummary summary = read_summary(directory / "c");
 
-  EXPECT_EQ(summary.status_json, "{\"status\": \"running\"}");
+  EXPECT_EQ(summary.status_json, R"({"status": "running"})");
   EXPECT_EQ(summary.num_rounds, 2);
   EXPECT_EQ(summary.num_evaluations, 2 * small_n + 3);
   EXPECT_EQ(summary.num_failed, store.num_failed());
