@@ -77,8 +77,8 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   const campaign::Study& study = loaded.study;
   if (!is_resume) {
     request.base = fs::path(arguments.study).parent_path();
-    request.directory =
-        arguments.campaign ? fs::path(*arguments.campaign) : request.base / study.campaign.directory;
+    request.directory = arguments.campaign ? fs::path(*arguments.campaign)
+                                           : request.base / study.campaign.directory;
     request.creation = parallel::agree(world, [&] {
       return world.rank() == 0 ? manifest_of(loaded, request.base) : store::Manifest{};
     });

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "campaign/reporting.hpp"
-#include "invar/campaign/start.hpp"
 #include "campaign/view.hpp"
 #include "invar/campaign/run.hpp"
+#include "invar/campaign/start.hpp"
 #include "invar/evaluation/in_place_evaluator.hpp"
 #include "invar/evaluation/pool_evaluator.hpp"
 #include "invar/evaluation/setup.hpp"

@@ -21,8 +21,7 @@ std::unique_ptr<method::Method> make_method(const Study& study, const fs::path& 
   if (study.initial.distribution) {
     start = *study.initial.distribution;
   } else if (study.initial.from) {
-    const store::RestartPoint origin =
-        store::read_restart_file(branch_origin(study.initial, base));
+    const store::RestartPoint origin = store::read_restart_file(branch_origin(study.initial, base));
     start = vi::branch_start(origin.state, study.space, study.inference);
   }
   return std::make_unique<vi::RunVi>(study.space, study.observations, study.inference, start);

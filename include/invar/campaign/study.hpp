@@ -24,10 +24,10 @@ struct CampaignOptions {
 
 /// Where the variational distribution starts: `inference.initial`.
 struct InitialOptions {
-  std::optional<space::Prior> distribution;   // given by mean and std or covariance
-  std::optional<std::string> from;            // branch: a campaign, or a restart file
-  std::optional<std::int64_t> from_round;     // its newest when not given
-};                                            // neither: the prior
+  std::optional<space::Prior> distribution;  // given by mean and std or covariance
+  std::optional<std::string> from;           // branch: a campaign, or a restart file
+  std::optional<std::int64_t> from_round;    // its newest when not given
+};                                           // neither: the prior
 
 /// A study: typed, validated, every value knows where it came from.
 ///
