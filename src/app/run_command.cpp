@@ -1,6 +1,7 @@
 #include "app/run_command.hpp"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -47,54 +48,99 @@ store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
   return manifest;
 }
 
+/// What is to be done, and with which study.
+struct Plan {
+  LoadedStudy loaded;
+  campaign::Request request;
+  std::vector<std::string> changes;  // of the study, at a resume
+};
+
+Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
+              const model::ModelRegistry& registry) {
+  Plan plan{.loaded = load_study_on_all(world, arguments.study, arguments.overrides, registry),
+            .request = {},
+            .changes = {}};
+  plan.request.base = fs::path(arguments.study).parent_path();
+  plan.request.directory = arguments.campaign
+                               ? fs::path(*arguments.campaign)
+                               : plan.request.base / plan.loaded.study.campaign.directory;
+  plan.request.creation = parallel::agree(world, [&] {
+    return world.rank() == 0 ? manifest_of(plan.loaded, plan.request.base) : store::Manifest{};
+  });
+  return plan;
+}
+
+/// Keys and data files that differ. A campaign that branched keeps the start that it began with.
+std::vector<std::string> take_changes(const LoadedStudy& before, LoadedStudy& after) {
+  if (before.study.initial.from) {
+    after.study.initial = before.study.initial;
+    options::Node inference = *after.study.resolved.find("inference");
+    inference.set("initial", *before.study.resolved.find_path("inference.initial"));
+    after.study.resolved.set("inference", std::move(inference));
+  }
+  std::vector<std::string> changes = changed_keys(before.study.resolved, after.study.resolved);
+  std::map<std::string, std::string> stored;
+  for (const auto& [path, copy] : before.copies) {
+    stored[copy.stored_name] = copy.bytes;
+  }
+  for (const auto& [path, copy] : after.copies) {
+    if (const auto found = stored.find(copy.stored_name);
+        found != stored.end() && found->second != copy.bytes) {
+      changes.push_back(copy.stored_name + ": " + path + " has other content now");
+    }
+  }
+  return changes;
+}
+
+Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
+                 const model::ModelRegistry& registry) {
+  const fs::path directory = arguments.directory;
+  const fs::path stored = directory / "study.yaml";
+  Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
+  plan.request.directory = directory;
+  plan.request.base = directory;
+  if (arguments.study.empty() && arguments.overrides.empty()) {
+    return plan;
+  }
+  LoadedStudy changed =
+      load_study_on_all(world, arguments.study.empty() ? stored : fs::path(arguments.study),
+                        arguments.overrides, registry);
+  plan.changes = take_changes(plan.loaded, changed);
+  refuse_changes_that_mix(plan.changes);
+  if (!plan.changes.empty()) {
+    plan.request.change = parallel::agree(world, [&] {
+      return world.rank() == 0 ? manifest_of(changed, plan.request.base) : store::Manifest{};
+    });
+  }
+  plan.loaded = std::move(changed);
+  return plan;
+}
+
+/// PETSc's options for this rank: the manager of several ranks solves nothing, and groups write
+/// their reports to files of their own.
+std::vector<std::string> petsc_options(const parallel::Groups& groups,
+                                       const std::vector<std::string>& given) {
+  if (!groups.is_worker()) {
+    return {};
+  }
+  return groups.num_groups() > 1
+             ? petsc::options_of_group(given, fmt::format(".group{}", groups.index()))
+             : given;
+}
+
 }  // namespace
 
 int run_command(const parallel::Session& session, const Arguments& arguments,
                 const model::ModelRegistry& registry) {
-  const parallel::Comm& world = session.world();
-  const bool is_resume = arguments.command == Arguments::Command::resume;
-  campaign::Request request;
+  Plan plan = arguments.command == Arguments::Command::resume
+                  ? plan_resume(session.world(), arguments, registry)
+                  : plan_run(session.world(), arguments, registry);
+  const campaign::Study& study = plan.loaded.study;
+  campaign::Request& request = plan.request;
   request.stop_after = arguments.stop_after;
 
-  std::vector<std::string> changes;
-  LoadedStudy loaded = [&] {
-    if (!is_resume) {
-      return load_study_on_all(world, arguments.study, arguments.overrides, registry);
-    }
-    request.directory = arguments.directory;
-    const fs::path stored = request.directory / "study.yaml";
-    if (arguments.study.empty() && arguments.overrides.empty()) {
-      return load_study_on_all(world, stored, {}, registry);
-    }
-    LoadedStudy changed =
-        load_study_on_all(world, arguments.study.empty() ? stored : fs::path(arguments.study),
-                          arguments.overrides, registry);
-    const LoadedStudy before = load_study_on_all(world, stored, {}, registry);
-    changes = changed_keys(before.study.resolved, changed.study.resolved);
-    refuse_changes_that_mix(changes);
-    return changed;
-  }();
-  const campaign::Study& study = loaded.study;
-  if (!is_resume) {
-    request.base = fs::path(arguments.study).parent_path();
-    request.directory = arguments.campaign ? fs::path(*arguments.campaign)
-                                           : request.base / study.campaign.directory;
-    request.creation = parallel::agree(world, [&] {
-      return world.rank() == 0 ? manifest_of(loaded, request.base) : store::Manifest{};
-    });
-  } else {
-    request.base = request.directory;
-    if (!changes.empty()) {
-      request.change = manifest_of(loaded, request.base);
-    }
-  }
-
-  const parallel::Groups groups(world, study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(
-      groups.group().get(),
-      groups.num_groups() > 1
-          ? petsc::options_of_group(arguments.petsc, fmt::format(".group{}", groups.index()))
-          : arguments.petsc);
+  const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
+  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, arguments.petsc));
 
   Progress progress(::isatty(STDERR_FILENO) != 0, study.inference.max_iterations());
   CampaignLog log(progress);
@@ -102,7 +148,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   request.say = [&](const std::string& message) { log.say(message); };
   request.on_open = [&](const fs::path& path) {
     log.open(path);
-    for (const std::string& change : changes) {
+    for (const std::string& change : plan.changes) {
       log.say("changed: " + change);
     }
   };
