@@ -10,13 +10,15 @@ namespace invar::linalg {
 
 JitteredCholesky jittered_cholesky(const Eigen::MatrixXd& matrix, double first_jitter,
                                    double jitter_limit) {
-  for (double jitter = first_jitter; jitter < jitter_limit; jitter *= 10.0) {
+  double jitter = first_jitter;
+  while (jitter < jitter_limit) {
     const Eigen::MatrixXd shifted =
         matrix + jitter * Eigen::MatrixXd::Identity(matrix.rows(), matrix.cols());
     const Eigen::LLT<Eigen::MatrixXd> factor(shifted);
     if (factor.info() == Eigen::Success && shifted.allFinite()) {
       return {.lower = factor.matrixL(), .jitter = jitter};
     }
+    jitter *= 10.0;
   }
   throw Error(ErrorKind::data, "a correlation matrix is not positive definite, even with " +
                                    std::to_string(jitter_limit / 10) + " added to its diagonal");
