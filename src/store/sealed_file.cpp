@@ -112,7 +112,7 @@ Seal read_seal(const std::filesystem::path& path, const std::string& kind) {
 
 Seal verify_sealed_file(const std::filesystem::path& path, const std::string& kind) {
   const File file(path, O_RDONLY);
-  const Seal seal = read_seal(file, kind);
+  Seal seal = read_seal(file, kind);
   if (body_crc(file) != seal.body_crc) {
     throw Error(ErrorKind::data,
                 fmt::format("{} is damaged: its checksum is wrong", path.string()));

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 
-#include <signal.h>
 #include <unistd.h>
 
 namespace invar::store {
