@@ -39,16 +39,19 @@ Arguments parse_arguments(int argc, char** argv) {
 
   CLI::App* run = add("run", "start a campaign", Arguments::Command::run);
   run->add_option("study", parsed.study, "the study file")->required();
-  run->add_option("--campaign", parsed.campaign, "the campaign's directory");
+  run->add_option("--campaign", parsed.campaign, "the campaign's directory")
+      ->check([](const std::string& name) {
+        return name.empty() ? std::string("expected a directory, found nothing") : std::string();
+      });
   run->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
   with_overrides(run);
 
   CLI::App* resume = add("resume", "continue a campaign, to the bit", Arguments::Command::resume);
   resume->add_option("directory", parsed.directory, "the campaign's directory")->required();
   resume->add_option("--study", parsed.study, "a changed study; what may not change is refused");
   resume->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
   with_overrides(resume);
 
   CLI::App* check = add("check", "say what is wrong with a study, or what it would run",

@@ -1,8 +1,10 @@
 #include "app/run_command.hpp"
 
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include <unistd.h>
@@ -38,8 +40,10 @@ store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
     const fs::path origin = campaign::branch_origin(initial, base);
     const std::string copy = "data/" + origin.filename().string();
     manifest.data_files[copy] = read_file(origin);
+    options::Node from = options::Node::make_scalar(copy);
+    from.origin = resolved.find_path("inference.initial.from")->origin;
     options::Node start = options::Node::make_map();
-    start.set("from", options::Node::make_scalar(copy));
+    start.set("from", std::move(from));
     options::Node inference = *resolved.find("inference");
     inference.set("initial", std::move(start));
     resolved.set("inference", std::move(inference));
@@ -55,9 +59,18 @@ struct Plan {
   std::vector<std::string> changes;  // of the study, at a resume
 };
 
+/// The overrides of the command line, with what follows `--` among them.
+std::vector<std::string> overrides_of(const Arguments& arguments) {
+  std::vector<std::string> overrides = arguments.overrides;
+  if (!arguments.petsc.empty()) {
+    overrides.push_back(fmt::format("petsc=\"{}\"", fmt::join(arguments.petsc, " ")));
+  }
+  return overrides;
+}
+
 Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
               const model::ModelRegistry& registry) {
-  Plan plan{.loaded = load_study_on_all(world, arguments.study, arguments.overrides, registry),
+  Plan plan{.loaded = load_study_on_all(world, arguments.study, overrides_of(arguments), registry),
             .request = {},
             .changes = {}};
   plan.request.base = fs::path(arguments.study).parent_path();
@@ -70,14 +83,24 @@ Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
   return plan;
 }
 
-/// Keys and data files that differ. A campaign that branched keeps the start that it began with.
-std::vector<std::string> take_changes(const LoadedStudy& before, LoadedStudy& after) {
-  if (before.study.initial.from) {
+/// A campaign that branched keeps the start that it began with; the same start, named by the
+/// study's author as before, is no change.
+void keep_start(const LoadedStudy& before, LoadedStudy& after, const fs::path& campaign,
+                const fs::path& base) {
+  if (!before.study.initial.from || !after.study.initial.from) {
+    return;
+  }
+  if (read_file(campaign::branch_origin(before.study.initial, campaign)) ==
+      read_file(campaign::branch_origin(after.study.initial, base))) {
     after.study.initial = before.study.initial;
     options::Node inference = *after.study.resolved.find("inference");
     inference.set("initial", *before.study.resolved.find_path("inference.initial"));
     after.study.resolved.set("inference", std::move(inference));
   }
+}
+
+/// Keys and data files that differ.
+std::vector<std::string> changes_between(const LoadedStudy& before, const LoadedStudy& after) {
   std::vector<std::string> changes = changed_keys(before.study.resolved, after.study.resolved);
   std::map<std::string, std::string> stored;
   for (const auto& [path, copy] : before.copies) {
@@ -99,33 +122,38 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
   Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
-  if (arguments.study.empty() && arguments.overrides.empty()) {
+  const std::vector<std::string> overrides = overrides_of(arguments);
+  if (arguments.study.empty() && overrides.empty()) {
     return plan;
   }
-  LoadedStudy changed =
-      load_study_on_all(world, arguments.study.empty() ? stored : fs::path(arguments.study),
-                        arguments.overrides, registry);
-  plan.changes = take_changes(plan.loaded, changed);
-  refuse_changes_that_mix(plan.changes);
-  if (!plan.changes.empty()) {
-    plan.request.change = parallel::agree(world, [&] {
-      return world.rank() == 0 ? manifest_of(changed, plan.request.base) : store::Manifest{};
-    });
-  }
+  const fs::path given = arguments.study.empty() ? stored : fs::path(arguments.study);
+  LoadedStudy changed = load_study_on_all(world, given, overrides, registry);
+  parallel::agree(world, [&] {
+    if (world.rank() != 0) {
+      return;
+    }
+    keep_start(plan.loaded, changed, directory, given.parent_path());
+    plan.changes = changes_between(plan.loaded, changed);
+    refuse_changes_that_mix(plan.changes);
+    if (!plan.changes.empty()) {
+      plan.request.change = manifest_of(changed, directory);
+    }
+  });
   plan.loaded = std::move(changed);
   return plan;
 }
 
 /// PETSc's options for this rank: the manager of several ranks solves nothing, and groups write
 /// their reports to files of their own.
-std::vector<std::string> petsc_options(const parallel::Groups& groups,
-                                       const std::vector<std::string>& given) {
+std::vector<std::string> petsc_options(const parallel::Groups& groups, const std::string& given) {
   if (!groups.is_worker()) {
     return {};
   }
+  std::istringstream words(given);
+  const std::vector<std::string> options{std::istream_iterator<std::string>(words), {}};
   return groups.num_groups() > 1
-             ? petsc::options_of_group(given, fmt::format(".group{}", groups.index()))
-             : given;
+             ? petsc::options_of_group(options, fmt::format(".group{}", groups.index()))
+             : options;
 }
 
 }  // namespace
@@ -140,7 +168,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   request.stop_after = arguments.stop_after;
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, arguments.petsc));
+  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
 
   Progress progress(::isatty(STDERR_FILENO) != 0, study.inference.max_iterations());
   CampaignLog log(progress);
@@ -152,6 +180,10 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
       log.say("changed: " + change);
     }
   };
+  if (study.initial.from && groups.is_manager() && request.creation) {
+    log.say("branching from " +
+            campaign::branch_origin(study.initial, request.base).lexically_normal().string());
+  }
   const campaign::Outcome outcome = campaign::execute(groups, study, request);
   progress.finish();
   if (outcome.must_abort) {

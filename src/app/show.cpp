@@ -26,19 +26,25 @@ json numbers(const Eigen::VectorXd& values) {
   return list;
 }
 
-/// status.json, or an empty object while there is none.
+/// status.json, or an empty object while there is none. What says "running" and is in nobody's
+/// hands was interrupted.
 json status_of(const store::CampaignSummary& summary) {
-  return json::parse(summary.status_json.value_or("{}"), nullptr, false);
+  json status = json::parse(summary.status_json.value_or("{}"), nullptr, false);
+  if (!status.is_object()) {
+    return json::object();
+  }
+  if (status.value("status", "") == "running" && !summary.is_open) {
+    status["status"] = "interrupted";
+    status["message"] = "`invar resume` continues it";
+  }
+  return status;
 }
 
 }  // namespace
 
 std::string show_json(const std::filesystem::path& directory) {
   const store::CampaignSummary summary = store::read_summary(directory);
-  json status = status_of(summary);
-  if (!status.is_object()) {
-    status = json::object();
-  }
+  const json status = status_of(summary);
   json shown = {
       {"status", status.value("status", "unknown")},
       {"stop_reason", status.value("stop_reason", "none")},
@@ -47,6 +53,7 @@ std::string show_json(const std::filesystem::path& directory) {
       {"failed", summary.num_failed},
       {"posterior", nullptr},
       {"elbo", nullptr},
+      {"normalised_elbo", nullptr},
       {"seconds", status.value("seconds", 0.0)},
   };
   if (const auto& posterior = summary.posterior) {
@@ -59,6 +66,7 @@ std::string show_json(const std::filesystem::path& directory) {
                           {"std", numbers(posterior->std)},
                           {"covariance", covariance}};
     shown["elbo"] = number(posterior->elbo);
+    shown["normalised_elbo"] = number(posterior->normalised_elbo);
   }
   return shown.dump(2) + "\n";
 }
@@ -67,9 +75,10 @@ std::string show_text(const std::filesystem::path& directory) {
   const store::CampaignSummary summary = store::read_summary(directory);
   const json status = status_of(summary);
   std::string text = fmt::format("campaign {}\n", directory.string());
-  if (status.is_object() && status.contains("status")) {
-    text += fmt::format("status        {} ({}), {}\n", status.value("status", "unknown"),
-                        status.value("stop_reason", "none"),
+  if (status.contains("status")) {
+    const std::string reason = status.value("stop_reason", "none");
+    text += fmt::format("status        {}{}, {}\n", status.value("status", "unknown"),
+                        reason == "none" ? "" : " (" + reason + ")",
                         duration_text(status.value("seconds", 0.0)));
     if (const std::string message = status.value("message", ""); !message.empty()) {
       text += fmt::format("              {}\n", message);
@@ -81,13 +90,18 @@ std::string show_text(const std::filesystem::path& directory) {
   for (const std::string& note : summary.notes) {
     text += "note          " + note + "\n";
   }
+  if (!summary.notes.empty()) {
+    text += "              `invar pack` makes campaign.h5 anew from the records\n";
+  }
   if (!summary.posterior) {
     return text +
            "no posterior yet: campaign.h5 is written at the end and now and then before it\n";
   }
   const store::PosteriorSummary& posterior = *summary.posterior;
-  text += fmt::format("ELBO          {:.8g} +- {:.2g}\n\n", posterior.elbo,
-                      posterior.elbo_standard_error);
+  text += fmt::format(
+      "ELBO          {:.8g} +- {:.2g} as the method scales it; {:.6g} normalised, a lower bound of "
+      "the log evidence\n\n",
+      posterior.elbo, posterior.elbo_standard_error, posterior.normalised_elbo);
   std::size_t width = 9;
   for (const std::string& name : posterior.names) {
     width = std::max(width, name.size());

@@ -5,21 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/overrides.hpp"
-#include "app/yaml.hpp"
 #include "invar/parallel/agree.hpp"
 
 namespace invar::app {
 namespace {
-
-campaign::Study parse_study(const std::string& text, const std::string& name,
-                            const std::vector<std::string>& overrides, options::Files& files,
-                            const model::ModelRegistry& registry) {
-  options::Node root = parse_yaml(text, name);
-  for (const std::string& assignment : overrides) {
-    apply_override(root, assignment);
-  }
-  return campaign::read_study(root, files, registry);
-}
 
 /// What rank 0 sends: the study's text and its files, any bytes.
 std::string pack_bundle(const std::string& text, const FileCopies& copies) {
@@ -47,8 +36,10 @@ std::pair<std::string, FileCopies> unpack_bundle(const std::string& bytes) {
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                        const model::ModelRegistry& registry) {
   DiskFiles files(path.parent_path());
-  campaign::Study study = parse_study(read_file(path), path.string(), overrides, files, registry);
-  return {.study = std::move(study), .copies = files.copies()};
+  std::string text = read_file(path);
+  campaign::Study study =
+      campaign::read_study(parse_study(text, path.string(), overrides), files, registry);
+  return {.text = std::move(text), .study = std::move(study), .copies = files.copies()};
 }
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,
@@ -59,7 +50,7 @@ LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem:
   parallel::agree(comm, [&] {
     if (comm.rank() == 0) {
       loaded = load_study(path, overrides, registry);
-      bundle = pack_bundle(read_file(path), loaded->copies);
+      bundle = pack_bundle(loaded->text, loaded->copies);
     }
   });
   parallel::broadcast(comm, bundle);
@@ -67,8 +58,10 @@ LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem:
     if (comm.rank() != 0) {
       auto [text, copies] = unpack_bundle(bundle);
       SentFiles files(std::move(copies));
-      campaign::Study study = parse_study(text, path.string(), overrides, files, registry);
-      loaded = LoadedStudy{.study = std::move(study), .copies = files.copies()};
+      campaign::Study study =
+          campaign::read_study(parse_study(text, path.string(), overrides), files, registry);
+      loaded =
+          LoadedStudy{.text = std::move(text), .study = std::move(study), .copies = files.copies()};
     }
   });
   return std::move(*loaded);

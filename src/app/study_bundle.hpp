@@ -12,6 +12,7 @@ namespace invar::app {
 
 /// A study with the bytes it was read from.
 struct LoadedStudy {
+  std::string text;  // of the file
   campaign::Study study;
   FileCopies copies;
 };

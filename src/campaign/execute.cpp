@@ -1,6 +1,7 @@
 #include "invar/campaign/execute.hpp"
 
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,15 +53,15 @@ Opened open(const Study& study, const Request& request) {
   return opened;
 }
 
-int exit_code_of(StopReason reason) {
+int exit_code_of(StopReason reason, bool has_posterior) {
   switch (reason) {
     case StopReason::too_many_failures:
-    case StopReason::non_finite:
+    case StopReason::groups_lost:
       return static_cast<int>(ErrorKind::unavailable);
     case StopReason::stopped_early:
       return static_cast<int>(ErrorKind::stopped_early);
     default:
-      return 0;
+      return has_posterior ? 0 : static_cast<int>(ErrorKind::unavailable);
   }
 }
 
@@ -70,11 +71,15 @@ int drive(const Study& study, const Request& request, const Opened& opened, int 
   store::CampaignStore& store = *opened.store;
   method::Method& method = *opened.method;
   const std::string study_text = store.manifest().study_text;
-  const auto write_view = [&] {
-    store.write_view(make_view(study, study_text, num_ranks, method));
+  const auto write_view = [&](StopReason reason) {
+    store.write_view(make_view({.study = study,
+                                .study_text = study_text,
+                                .num_ranks = num_ranks,
+                                .stop_reason = reason,
+                                .method = method}));
   };
-  StatusWriter status(store);
-  ViewRefresher refresher(write_view);
+  StatusWriter status(store, num_ranks);
+  ViewRefresher refresher([&] { write_view(StopReason::none); });
   std::int64_t num_rounds_left = request.stop_after.value_or(-1);
 
   Parts parts{.method = method,
@@ -85,17 +90,30 @@ int drive(const Study& study, const Request& request, const Opened& opened, int 
               .is_stop_wanted = [&] { return num_rounds_left >= 0 && num_rounds_left-- == 0; }};
   parts.observers.push_back(&status);
   parts.observers.push_back(&refresher);
-  const LoopResult result = run(parts);
-
-  store.close_segment(method);
-  write_view();
-  const int exit_code = exit_code_of(result.stop_reason);
-  const std::string ending = exit_code == 0 ? "finished" : exit_code == 75 ? "stopped" : "failed";
-  status.write(ending, result.stop_reason, result.message);
-  request.say(fmt::format("{}: {}{}{}", ending, method::stop_reason_name(result.stop_reason),
-                          result.message.empty() ? "" : "; ", result.message));
-  return exit_code;
+  try {
+    const LoopResult result = run(parts);
+    store.close_segment(method);
+    write_view(result.stop_reason);
+    const int exit_code = exit_code_of(result.stop_reason, method.posterior().has_value());
+    const std::string ending = exit_code == 0 ? "finished" : exit_code == 75 ? "stopped" : "failed";
+    status.write(ending, result.stop_reason, result.message);
+    request.say(fmt::format(
+        "{}: {}{}{}; see `invar show {}`", ending, method::stop_reason_name(result.stop_reason),
+        result.message.empty() ? "" : "; ", result.message, request.directory.string()));
+    return exit_code;
+  } catch (const Error& error) {
+    status.write_if_possible("failed", error.what());
+    request.say(error.what());
+    throw;
+  }
 }
+
+/// Nobody to run the model: what is recorded is all there is.
+class NoEvaluator final : public method::Evaluator {
+ public:
+  void evaluate(const method::Batch& /*batch*/, const std::vector<Eigen::Index>& /*samples*/,
+                const Sink& /*sink*/) override {}
+};
 
 /// How long groups that are still at work may take to leave when the campaign ends, in seconds.
 constexpr double patience_s = 5.0;
@@ -137,7 +155,9 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
     }
     if (pool != nullptr) {
       pool->shut_down(patience_s);
-      if (pool->must_abort()) {  // the others cannot be waited for
+      if (pool->must_abort()) {
+        // The others cannot be waited for; MPI still reads the buffers of what was sent to them.
+        std::ignore = evaluator.release();
         if (failure) {
           std::rethrow_exception(failure);
         }
@@ -154,12 +174,24 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
 }
 
 void pack(const std::filesystem::path& directory, const Study& study) {
-  store::CampaignStore store(directory);
-  const auto method = make_method(study, directory);
-  if (store.restart_point()) {
-    method->restore(store.restart_point()->state);
-  }
-  store.write_view(make_view(study, store.manifest().study_text, 1, *method));
+  Request request;
+  request.directory = directory;
+  request.base = directory;
+  const Opened opened = open(study, request);
+  store::CampaignStore& store = *opened.store;
+  NoEvaluator evaluator;
+  const LoopResult result = run({.method = *opened.method,
+                                 .evaluator = evaluator,
+                                 .store = store,
+                                 .evaluation = study.evaluation,
+                                 .observers = {},
+                                 .is_stop_wanted = {}});
+  store.close_segment(*opened.method);
+  store.write_view(make_view({.study = study,
+                              .study_text = store.manifest().study_text,
+                              .num_ranks = recorded_ranks(directory),
+                              .stop_reason = result.stop_reason,
+                              .method = *opened.method}));
 }
 
 }  // namespace invar::campaign

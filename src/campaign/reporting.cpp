@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "invar/store/summary.hpp"
+
 namespace invar::campaign {
 namespace {
 
@@ -23,6 +25,21 @@ void StatusWriter::on_evaluation(const method::Batch& /*batch*/, Eigen::Index /*
 void StatusWriter::on_round(const method::RoundReport& report) {
   last_round_ = report.diagnostics;
   write_if_due();
+}
+
+void StatusWriter::write_if_possible(const std::string& status,
+                                     const std::string& message) noexcept {
+  try {
+    write(status, method::StopReason::none, message);
+  } catch (const std::exception&) {
+    return;  // the first error is the one to report
+  }
+}
+
+int recorded_ranks(const std::filesystem::path& directory) {
+  const auto status = store::read_summary(directory).status_json;
+  const nlohmann::json parsed = nlohmann::json::parse(status.value_or("{}"), nullptr, false);
+  return parsed.is_object() ? parsed.value("ranks", 1) : 1;
 }
 
 void StatusWriter::write_if_due() {
@@ -47,6 +64,7 @@ void StatusWriter::write(const std::string& status, method::StopReason reason,
       {"evaluations", store_->num_evaluations()},
       {"failed", store_->num_failed()},
       {"seconds", store_->elapsed_seconds()},
+      {"ranks", num_ranks_},
       {"updated", static_cast<std::int64_t>(std::time(nullptr))},
       {"last_round", last_round},
   };

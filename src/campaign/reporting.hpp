@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -26,7 +27,8 @@ class Stopwatch {
 /// MPI: Manager only.
 class StatusWriter final : public method::Observer {
  public:
-  explicit StatusWriter(store::CampaignStore& store) : store_(&store) {}
+  StatusWriter(store::CampaignStore& store, int num_ranks)
+      : store_(&store), num_ranks_(num_ranks) {}
 
   void on_evaluation(const method::Batch& batch, Eigen::Index sample,
                      const method::Evaluation& evaluation) override;
@@ -36,14 +38,21 @@ class StatusWriter final : public method::Observer {
   /// @param status  "running", "finished", "stopped" or "failed"
   void write(const std::string& status, method::StopReason reason, const std::string& message);
 
+  /// The same after an error, which must not be hidden by another one.
+  void write_if_possible(const std::string& status, const std::string& message) noexcept;
+
  private:
   void write_if_due();
 
   store::CampaignStore* store_;
+  int num_ranks_;
   Stopwatch since_written_;
   method::RoundDiagnostics last_round_;
   bool is_first_ = true;
 };
+
+/// The number of ranks that a campaign last ran on, as status.json says; 1 where it does not.
+int recorded_ranks(const std::filesystem::path& directory);
 
 /// Refreshes campaign.h5 while the campaign runs, with at most 1 % of the elapsed time.
 ///

@@ -73,7 +73,9 @@ LoopResult run(const Parts& parts) {
     const Batch batch = method.ask();
     const Evaluated evaluated = evaluate(batch, parts);
     if (!evaluated.is_complete) {
-      return {StopReason::stopped_early, "not every evaluation of the batch was finished"};
+      return parts.evaluator.can_go_on()
+                 ? LoopResult{StopReason::stopped_early, "a batch was left unfinished"}
+                 : LoopResult{StopReason::groups_lost, "every group of ranks missed the timeout"};
     }
     const auto verdict = evaluation::judge_failures(parts.evaluation, evaluated.result);
     if (verdict.must_end) {

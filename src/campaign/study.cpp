@@ -28,6 +28,7 @@ struct Draft {
   InferenceBlock inference;
   evaluation::EvaluationOptions evaluation;
   CampaignOptions campaign;
+  std::string petsc;
 };
 
 Node read_version(const Cursor& at, Draft& /*target*/) {
@@ -130,6 +131,8 @@ Table<Draft> study_table(const model::ModelRegistry& registry) {
                       "how the model is run and what a failed run does"),
       options::nested("campaign", &Draft::campaign, campaign_table(),
                       "where and how the campaign is kept"),
+      options::text("petsc", &Draft::petsc,
+                    "options as on PETSc's command line; what follows -- is added to them"),
   });
 }
 
@@ -171,6 +174,7 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
           .initial = std::move(draft.inference.initial),
           .evaluation = draft.evaluation,
           .campaign = std::move(draft.campaign),
+          .petsc = std::move(draft.petsc),
           .resolved = std::move(resolved)};
 }
 

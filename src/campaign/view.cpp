@@ -26,8 +26,8 @@ std::string utc_time() {
 
 }  // namespace
 
-store::View make_view(const Study& study, const std::string& study_text, int num_ranks,
-                      const method::Method& method) {
+store::View make_view(const ViewSources& sources) {
+  const Study& study = sources.study;
   const space::Likelihood likelihood(study.observations, study.inference.covariance_regularization);
   return {
       .attributes = {{"title", study.title},
@@ -35,14 +35,14 @@ store::View make_view(const Study& study, const std::string& study_text, int num
                      {"commit", std::string(core::commit())},
                      {"created", utc_time()},
                      {"host", host_name()},
-                     {"ranks", std::int64_t{num_ranks}},
+                     {"ranks", std::int64_t{sources.num_ranks}},
                      {"seed", static_cast<std::int64_t>(study.inference.random_seed)},
-                     {"stop_reason", std::string(method::stop_reason_name(method.stop_reason()))},
-                     {"study", study_text}},
+                     {"stop_reason", std::string(method::stop_reason_name(sources.stop_reason))},
+                     {"study", sources.study_text}},
       .space = study.space,
       .observations = study.observations,
       .qoi_unit = "",
-      .posterior = method.posterior(),
+      .posterior = sources.method.posterior(),
       .scorer =
           [likelihood, prior = study.space.prior](const Eigen::MatrixXd& points,
                                                   const Eigen::MatrixXd& qois) {

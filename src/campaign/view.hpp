@@ -8,12 +8,18 @@
 
 namespace invar::campaign {
 
+/// What a view is made of.
+struct ViewSources {
+  const Study& study;
+  const std::string& study_text;  // study.yaml as the campaign holds it
+  int num_ranks;                  // that the campaign runs on
+  method::StopReason stop_reason;
+  const method::Method& method;
+};
+
 /// What campaign.h5 says of a study and of the method's answer so far.
 ///
-/// @param study_text  study.yaml as the campaign holds it
-/// @param num_ranks   of the program that writes it
 /// MPI: Manager only.
-store::View make_view(const Study& study, const std::string& study_text, int num_ranks,
-                      const method::Method& method);
+store::View make_view(const ViewSources& sources);
 
 }  // namespace invar::campaign

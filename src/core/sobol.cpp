@@ -10,12 +10,9 @@
 namespace invar::core {
 namespace {
 
-/// Steele, Lea, Flood 2014 (SplitMix64 finalizer), doi:10.1145/2660193.2660195.
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ULL;
-  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31U);
+/// The random bits of a node of the digit tree.
+std::uint64_t node_bits(std::uint64_t key, std::uint64_t path) {
+  return mix_bits((key ^ (path * 0xd1342543de82ef95ULL)) + 0x9e3779b97f4a7c15ULL);
 }
 
 /// Nested uniform scramble of 32 digits, then 20 free random ones; a double in (0, 1).
@@ -25,11 +22,11 @@ double scrambled_unit(std::uint32_t digits, std::uint64_t key) {
   for (std::uint32_t depth = 0; depth < 32; ++depth) {
     const std::uint64_t path =
         (std::uint64_t{1} << depth) | (static_cast<std::uint64_t>(digits) >> (32U - depth));
-    const auto flip = static_cast<std::uint32_t>(mix(key ^ (path * 0xd1342543de82ef95ULL)) >> 63U);
+    const auto flip = static_cast<std::uint32_t>(node_bits(key, path) >> 63U);
     scrambled = (scrambled << 1U) | (((digits >> (31U - depth)) & 1U) ^ flip);
   }
   const std::uint64_t leaf = (std::uint64_t{1} << 32U) | digits;
-  const std::uint64_t tail = mix(key ^ (leaf * 0xd1342543de82ef95ULL)) >> 44U;
+  const std::uint64_t tail = node_bits(key, leaf) >> 44U;
   return (static_cast<double>((static_cast<std::uint64_t>(scrambled) << 20U) | tail) + 0.5) *
          0x1p-52;
 }

@@ -127,6 +127,7 @@ class PoolEvaluator::Round {
   void finish(std::int64_t ticket, int group, Evaluation evaluation) {
     const auto task = task_of(ticket);
     const bool is_repeated = task && evaluation.status != method::Status::ok &&
+                             !owner_.has_lost_all_groups() &&
                              queue_.attempts(*task) <= owner_.options_.retries;
     if (is_repeated) {
       queue_.repeat(*task);

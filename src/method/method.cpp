@@ -24,6 +24,8 @@ const char* stop_reason_name(StopReason reason) noexcept {
       return "too_many_failures";
     case StopReason::non_finite:
       return "non_finite";
+    case StopReason::groups_lost:
+      return "groups_lost";
     case StopReason::stopped_early:
       return "stopped_early";
   }

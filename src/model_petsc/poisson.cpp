@@ -121,7 +121,7 @@ const options::Table<PoissonOptions>& poisson_table() {
       options::real("tolerance", &PoissonOptions::tolerance, Range::between(1e-15, 1e-2),
                     "at which the linear solver stops, relative to its first residual"),
       options::text("petsc_options", &PoissonOptions::petsc_options,
-                    "for the linear solver, such as \"-pc_type gamg\"; -ksp_type cg -pc_type "
+                    "for the linear solver, such as \"-pc_type jacobi\"; -ksp_type cg -pc_type "
                     "bjacobi -sub_pc_type cholesky where they say nothing else"),
   });
   return table;

@@ -127,7 +127,9 @@ void Cursor::refuse_unknown_keys(const std::vector<std::string>& known) const {
     const std::string elsewhere = path_ending_with(entry.key, reader->known_paths());
     const std::string near = nearest(entry.key, known);
     std::string remedy = fmt::format("known here: {}", fmt::join(known, ", "));
-    if (!elsewhere.empty()) {
+    if (elsewhere == path + "." + entry.key) {
+      remedy = "it belongs to another choice made above; " + remedy;
+    } else if (!elsewhere.empty()) {
       remedy = "it belongs at `" + elsewhere + "`";
     } else if (!near.empty()) {
       remedy = "did you mean `" + near + "`?";

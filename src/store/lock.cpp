@@ -37,4 +37,13 @@ CampaignLock::CampaignLock(const std::filesystem::path& campaign, double timeout
   file_.write_at(0, fmt::format("process {} on {}", ::getpid(), host));
 }
 
+bool is_locked(const std::filesystem::path& campaign) noexcept {
+  try {
+    const File file(campaign / "lock", O_RDONLY);
+    return ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;  // the file's end lets go of it again
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace invar::store

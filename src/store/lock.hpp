@@ -17,4 +17,7 @@ class CampaignLock {
   File file_;
 };
 
+/// Whether a program has the campaign now.
+bool is_locked(const std::filesystem::path& campaign) noexcept;
+
 }  // namespace invar::store

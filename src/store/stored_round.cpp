@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
+#include "invar/core/random.hpp"
 
 namespace invar::store {
 namespace {
@@ -45,12 +46,6 @@ std::map<std::string, double> by_name(const std::vector<std::pair<std::string, d
 double value_or_nan(const std::map<std::string, double>& scalars, const std::string& name) {
   const auto found = scalars.find(name);
   return found == scalars.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
-}
-
-std::uint64_t mixed(std::uint64_t x) {  // finaliser of splitmix64: every bit reaches every other
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
 }
 
 }  // namespace
@@ -127,9 +122,9 @@ method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
 }
 
 std::uint64_t batch_hash(const method::Batch& batch) {
-  std::uint64_t hash = mixed(static_cast<std::uint64_t>(batch.points.rows()) + 1);
+  std::uint64_t hash = core::mix_bits(static_cast<std::uint64_t>(batch.points.rows()) + 1);
   for (Eigen::Index i = 0; i < batch.points.size(); ++i) {
-    hash = mixed(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
+    hash = core::mix_bits(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
   }
   return hash;
 }

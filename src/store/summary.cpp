@@ -10,6 +10,7 @@
 #include "store/history.hpp"
 #include "store/journal.hpp"
 #include "store/layout.hpp"
+#include "store/lock.hpp"
 #include "store/sealed_file.hpp"
 
 namespace invar::store {
@@ -78,7 +79,8 @@ std::optional<PosteriorSummary> read_posterior(const fs::path& path) {
       .std = h5::read_vector(posterior.get(), "std"),
       .covariance = h5::read_matrix(posterior.get(), "covariance"),
       .elbo = h5::read_real_attribute(posterior.get(), "elbo"),
-      .elbo_standard_error = h5::read_real_attribute(posterior.get(), "elbo_standard_error")};
+      .elbo_standard_error = h5::read_real_attribute(posterior.get(), "elbo_standard_error"),
+      .normalised_elbo = h5::read_real_attribute(posterior.get(), "normalised_elbo")};
 }
 
 }  // namespace
@@ -87,6 +89,7 @@ CampaignSummary read_summary(const fs::path& directory) {
   require_campaign(directory);
   CampaignSummary summary;
   summary.status_json = read_file_if_any(directory / "status.json");
+  summary.is_open = is_locked(directory);
   count_stored(directory, summary);
   const fs::path view = directory / "campaign.h5";
   std::error_code ignored;

@@ -234,6 +234,8 @@ void ViewFile::write_posterior() {
   rows("samples", {"posterior/sample", "parameter"}, parameter_units_, posterior.samples);
   rows("qois", {"posterior/sample", "qoi"}, view_.qoi_unit, posterior.qois);
   h5::write_object_attribute(file_.get(), "posterior", "elbo", posterior.elbo);
+  h5::write_object_attribute(file_.get(), "posterior", "normalised_elbo",
+                             posterior.normalised_elbo);
   h5::write_object_attribute(file_.get(), "posterior", "elbo_standard_error",
                              posterior.elbo_standard_error);
   write_state(file_.get(), "posterior/optimizer", posterior.optimizer);

@@ -71,6 +71,12 @@ void require_same_meaning(const method::State& state, const space::Space& space,
   }
   method::State expected;
   write_meaning(expected, space, options);
+  if (const auto there = state.values().find("num_parameters");
+      there != state.values().end() &&
+      !same(expected.values().at("num_parameters"), there->second)) {
+    throw Error(kind, fmt::format("the saved state has {} parameters, this study {}",
+                                  text_of(there->second), space.dimension()));
+  }
   for (const auto& [name, value] : expected.values()) {
     const auto found = state.values().find(name);
     if (found == state.values().end() || !same(value, found->second)) {

@@ -68,6 +68,7 @@ std::optional<method::Posterior> RunVi::posterior() const {
       .covariance = physical_covariance(state.coordinates, initial_.family, target_.transform()),
       .elbo = state.merit.elbo.value,
       .elbo_standard_error = state.merit.elbo.standard_error,
+      .normalised_elbo = target_.normalised(state.merit.elbo.value),
       .samples = state.samples,
       .qois = state.qois,
       .optimizer = {}};

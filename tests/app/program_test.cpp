@@ -250,9 +250,13 @@ TEST_F(Program, BranchesFromAnotherCampaign) {
       "run study.yaml --campaign second --set \"inference.initial={from: first}\" --stop-after 1",
       2);
   ASSERT_EQ(second.exit_code, 75) << second.err;
-  fs::remove_all(folder_ / "first");  // the branch stands by itself
-  const ProgramResult resumed =
+  const ProgramResult same =
       invar("resume second --stop-after 0 --study study.yaml --set inference.initial.from=first");
+  EXPECT_EQ(same.exit_code, 75) << same.err;
+  const ProgramResult other = invar("resume second --study study.yaml", 3);
+  EXPECT_EQ(other.exit_code, 78) << other.err;
+  fs::remove_all(folder_ / "first");  // the branch stands by itself
+  const ProgramResult resumed = invar("resume second --stop-after 0");
 
   EXPECT_EQ(resumed.exit_code, 75) << resumed.err;
   const json branched = json::parse(invar("show second --json").out);
@@ -280,6 +284,51 @@ TEST_F(Program, PacksACampaignThatWasKilled) {
 
   EXPECT_EQ(json::parse(invar("show campaign --json").out).at("evaluations"), 48);
   EXPECT_TRUE(fs::exists(folder_ / "campaign/campaign.h5"));
+}
+
+TEST_F(Program, PacksEveryRoundThatWasTold) {
+  ASSERT_EQ(invar("run study.yaml --campaign whole --stop-after 4").exit_code, 75);
+  ASSERT_EQ(invar("run study.yaml --stop-after 4").exit_code, 75);
+  // As after a kill before any segment was closed: the restart file is older than the rounds told.
+  fs::remove_all(folder_ / "campaign/restart");
+  fs::create_directory(folder_ / "campaign/restart");
+  fs::remove(folder_ / "campaign/campaign.h5");
+
+  ASSERT_EQ(invar("pack campaign").exit_code, 0);
+
+  EXPECT_EQ(difference("whole", "campaign"), "");
+}
+
+TEST_F(Program, EndsWith69WhenAllGroupsAreLost) {
+  const ProgramResult run = invar(
+      "run study.yaml --set model.sleep_s=60 --set evaluation.timeout_s=0.3 --set "
+      "evaluation.retries=1",
+      3);
+
+  EXPECT_EQ(run.exit_code, 69) << run.err;
+  const json shown = json::parse(invar("show campaign --json").out);
+  EXPECT_EQ(shown.at("stop_reason"), "groups_lost");
+  EXPECT_GE(shown.at("failed"), 1);
+}
+
+TEST_F(Program, KeepsPetscOptionsInTheStudy) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 1 -- -malloc_dump no").exit_code, 75);
+
+  EXPECT_THAT(read_file(folder_ / "campaign/study.yaml"),
+              HasSubstr("petsc: \"-malloc_dump no\"  # command line"));
+  const ProgramResult other = invar("resume campaign -- -ksp_rtol 1e-2", 3);
+  EXPECT_EQ(other.exit_code, 78);
+  EXPECT_THAT(other.err, HasSubstr("petsc: "));
+  EXPECT_EQ(other.err.find("petsc: "), other.err.rfind("petsc: ")) << "said once";
+}
+
+TEST_F(Program, SaysThatAKilledCampaignWasInterrupted) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 2").exit_code, 75);
+  std::string status = read_file(folder_ / "campaign/status.json");
+  status.replace(status.find("stopped\""), 8, "running\"");
+  write_file(folder_ / "campaign/status.json", status);
+
+  EXPECT_EQ(json::parse(invar("show campaign --json").out).at("status"), "interrupted");
 }
 
 TEST_F(Program, HandsPetscItsOptions) {

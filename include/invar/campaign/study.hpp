@@ -42,6 +42,7 @@ struct Study {
   InitialOptions initial;
   evaluation::EvaluationOptions evaluation;
   CampaignOptions campaign;
+  std::string petsc;       // options as on PETSc's command line
   options::Node resolved;  // every key with its value and origin; files by the name of their copy
 };
 

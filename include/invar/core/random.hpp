@@ -29,6 +29,16 @@ struct StreamKey {
 std::array<std::uint32_t, 4> random_bits(const StreamKey& key, std::uint32_t sample,
                                          std::uint32_t dimension);
 
+/// A bijection of 64 bits in which every bit reaches every other: a cheap hash.
+///
+/// Source: finaliser of SplitMix64; Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195.
+/// MPI:    Local.
+constexpr std::uint64_t mix_bits(std::uint64_t x) {
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31U);
+}
+
 /// Independent standard normals by the Box-Muller transform of `random_bits`.
 ///
 /// A prefix of the samples does not depend on how many are asked for.

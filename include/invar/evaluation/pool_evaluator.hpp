@@ -33,6 +33,9 @@ class PoolEvaluator : public method::Evaluator {
   void evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
                 const Sink& sink) override;
 
+  /// False once all groups are lost.
+  [[nodiscard]] bool can_go_on() const override { return !has_lost_all_groups(); }
+
   [[nodiscard]] int num_lost_groups() const noexcept { return pool_.num_lost(); }
   [[nodiscard]] bool has_lost_all_groups() const noexcept {
     return pool_.num_lost() == pool_.num_groups();

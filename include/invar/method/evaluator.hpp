@@ -28,6 +28,9 @@ class Evaluator {
   ///          groups are lost, it returns with some samples never handed over.
   virtual void evaluate(const Batch& batch, const std::vector<Eigen::Index>& samples,
                         const Sink& sink) = 0;
+
+  /// Whether anybody is left who can run the model.
+  [[nodiscard]] virtual bool can_go_on() const { return true; }
 };
 
 }  // namespace invar::method

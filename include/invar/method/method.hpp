@@ -20,6 +20,7 @@ enum class StopReason {
   line_search_failed,
   too_many_failures,
   non_finite,
+  groups_lost,
   stopped_early,
 };
 
@@ -44,8 +45,9 @@ struct Posterior {
   Eigen::MatrixXd covariance;  // d x d, physical
   double elbo = 0.0;           // of the last accepted state, as the method defines it
   double elbo_standard_error = 0.0;
-  Eigen::MatrixXd samples;  // d x N, physical: the last accepted batch, failed ones left out
-  Eigen::MatrixXd qois;     // m x N
+  double normalised_elbo = 0.0;  // in nats, all constants in: a lower bound of the log evidence
+  Eigen::MatrixXd samples;       // d x N, physical: the last accepted batch, failed ones left out
+  Eigen::MatrixXd qois;          // m x N
   State optimizer;  // the family's own parameters in its own coordinates, and the best state
 };
 

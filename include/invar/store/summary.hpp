@@ -22,11 +22,13 @@ struct PosteriorSummary {
   Eigen::MatrixXd covariance;
   double elbo = 0.0;
   double elbo_standard_error = 0.0;
+  double normalised_elbo = 0.0;  // a lower bound of the log evidence
 };
 
 /// A campaign as it stands on disk.
 struct CampaignSummary {
   std::optional<std::string> status_json;     // status.json
+  bool is_open = false;                       // a program has it now
   std::int64_t num_rounds = 0;                // told
   std::int64_t num_evaluations = 0;           // recorded, those in the journal included
   std::int64_t num_failed = 0;                // of them

@@ -49,6 +49,11 @@ class Target {
   [[nodiscard]] Eigen::Index num_qois() const { return observations_.size(); }
 
   /// c, the `elbo_scaling_factor` as a number.
+  /// An ELBO in nats with all its constants: value / c plus that of the likelihood.
+  [[nodiscard]] double normalised(double elbo) const {
+    return elbo / scale() + likelihood_.log_normalisation();
+  }
+
   [[nodiscard]] double scale() const { return scale_; }
 
   /// T; the identity in clip mode.
