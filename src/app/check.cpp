@@ -89,18 +89,14 @@ std::string groups_text(const Study& study) {
 /// What is allowed but rarely meant.
 std::string notes_text(const Study& study) {
   std::string notes;
-  const double epsilon = study.inference.covariance_regularization;
-  const double smallest = study.observations.noise.variances().minCoeff();
-  if (epsilon > 1e-3 * smallest) {
-    notes += fmt::format(
-        "note: covariance_regularization {} is more than a thousandth of the "
-        "smallest noise variance {}\n",
-        epsilon, smallest);
+  for (const std::string& warning :
+       vi::warnings_of(study.inference, study.observations.noise.variances())) {
+    notes += "note: " + warning + "\n";
   }
-  const int size = study.inference.sample_size;
-  if (study.inference.sampling_method == vi::SamplingMethod::rqmc && (size & (size - 1)) != 0) {
+  if (study.space.prior.family() == space::GaussianFamily::multivariate) {
     notes +=
-        fmt::format("note: sample_size {} is not a power of two, so rqmc is not balanced\n", size);
+        "note: run_vi keeps the correlation of the start; it finds means and standard "
+        "deviations only\n";
   }
   return notes;
 }

@@ -176,7 +176,8 @@ const Table<GaussianBlock>& prior_table() {
              "family", &GaussianBlock::family,
              {{GaussianFamily::diagonal, "diagonal"},
               {GaussianFamily::multivariate, "multivariate"}},
-             "independent components, or correlated ones; the posterior is of the same family"),
+             "independent components, or correlated ones; the posterior is of the same family, and "
+             "run_vi keeps the correlation of its start"),
          std::move(mean), std::move(std), std::move(covariance)});
   }();
   return table;

@@ -318,4 +318,23 @@ void validate(const RunViOptions& options) {
   reader.throw_if_any();
 }
 
+std::vector<std::string> warnings_of(const RunViOptions& options,
+                                     const Eigen::VectorXd& noise_variances) {
+  std::vector<std::string> warnings;
+  const double smallest = noise_variances.minCoeff();
+  if (options.covariance_regularization > 1e-3 * smallest) {
+    warnings.push_back(
+        fmt::format("covariance_regularization = {:g} is more than 1e-3 of the smallest noise "
+                    "variance, {:g}: the noise is taken too large",
+                    options.covariance_regularization, smallest));
+  }
+  const auto size = static_cast<unsigned>(options.sample_size);
+  if (options.sampling_method == SamplingMethod::rqmc && (size & (size - 1)) != 0) {
+    warnings.push_back(
+        fmt::format("sampling_method: rqmc is balanced for a power of two, found sample_size = {}",
+                    options.sample_size));
+  }
+  return warnings;
+}
+
 }  // namespace invar::vi

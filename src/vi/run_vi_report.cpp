@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,18 +12,8 @@ namespace invar::vi {
 
 std::vector<std::string> RunVi::first_warnings() const {
   std::vector<std::string> warnings = initial_.warnings;
-  const double smallest = noise_variances_.minCoeff();
-  if (options_.covariance_regularization > 1e-3 * smallest) {
-    warnings.push_back(
-        fmt::format("covariance_regularization = {:g} is more than 1e-3 of the smallest noise "
-                    "variance, {:g}: the noise is taken too large",
-                    options_.covariance_regularization, smallest));
-  }
-  const auto size = static_cast<unsigned>(options_.sample_size);
-  if (options_.sampling_method == SamplingMethod::rqmc && (size & (size - 1)) != 0) {
-    warnings.push_back(
-        fmt::format("sampling_method: rqmc is balanced for a power of two, found sample_size = {}",
-                    options_.sample_size));
+  for (std::string& warning : warnings_of(options_, noise_variances_)) {
+    warnings.push_back(std::move(warning));
   }
   return warnings;
 }

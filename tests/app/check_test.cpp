@@ -51,9 +51,11 @@ TEST(CheckText, FollowsTheOverrides) {
   EXPECT_THAT(text, HasSubstr("30 per batch (times 1.5 after each rejected step)"));
   EXPECT_THAT(text, HasSubstr("4 ranks each: P ranks make (P - 1)/4, rounded down; at most 2 "
                               "evaluations at a time"));
-  EXPECT_THAT(text, HasSubstr("note: sample_size 30 is not a power of two"));
-  EXPECT_THAT(text, HasSubstr("note: covariance_regularization 1 is more than a thousandth of the "
-                              "smallest noise variance 0.0625"));
+  EXPECT_THAT(text, HasSubstr("note: sampling_method: rqmc is balanced for a power of two, found "
+                              "sample_size = 30"));
+  EXPECT_THAT(text,
+              HasSubstr("note: covariance_regularization = 1 is more than 1e-3 of the smallest "
+                        "noise variance, 0.0625"));
 }
 
 TEST(CheckText, ThrowsWhatIsWrong) {

@@ -3,7 +3,11 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <variant>
+#include <vector>
+
+#include <Eigen/Core>
 
 #include "invar/options/table.hpp"
 #include "invar/space/transform.hpp"
@@ -111,5 +115,12 @@ const options::Table<RunViOptions>& run_vi_table();
 /// @throws Error(config)  listing every option out of its range, and a config that does not belong
 ///                        to the chosen method
 void validate(const RunViOptions& options);
+
+/// What is allowed but rarely meant, with the numbers; one text each.
+///
+/// Shapes: noise_variances m.
+/// MPI:    Local.
+std::vector<std::string> warnings_of(const RunViOptions& options,
+                                     const Eigen::VectorXd& noise_variances);
 
 }  // namespace invar::vi
