@@ -243,7 +243,7 @@ TEST(DescribeStudy, FollowsTheOrderOfAStudy) {
     }
   }
   EXPECT_EQ(top, (std::vector<std::string>{"invar", "title", "parameters", "observations", "model",
-                                           "inference", "evaluation", "campaign"}));
+                                           "inference", "evaluation", "campaign", "petsc"}));
   const auto factor =
       std::find_if(all.begin(), all.end(), [](const auto& d) { return d.path == "model.factor"; });
   ASSERT_NE(factor, all.end());
