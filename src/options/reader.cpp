@@ -128,7 +128,7 @@ void Cursor::refuse_unknown_keys(const std::vector<std::string>& known) const {
     const std::string near = nearest(entry.key, known);
     std::string remedy = fmt::format("known here: {}", fmt::join(known, ", "));
     if (elsewhere == path + "." + entry.key) {
-      remedy = "it belongs to another choice made above; " + remedy;
+      remedy.insert(0, "it belongs to another choice made above; ");
     } else if (!elsewhere.empty()) {
       remedy = "it belongs at `" + elsewhere + "`";
     } else if (!near.empty()) {
