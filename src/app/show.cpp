@@ -1,27 +1,24 @@
 #include "app/show.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "app/progress.hpp"
+#include "campaign/json_number.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::app {
 namespace {
 
+using campaign::json_number;
 using nlohmann::json;
-
-json number(double value) {
-  return std::isfinite(value) ? json(value) : json(nullptr);
-}
 
 json numbers(const Eigen::VectorXd& values) {
   json list = json::array();
   for (const double value : values) {
-    list.push_back(number(value));
+    list.push_back(json_number(value));
   }
   return list;
 }
@@ -65,8 +62,8 @@ std::string show_json(const std::filesystem::path& directory) {
                           {"mean", numbers(posterior->mean)},
                           {"std", numbers(posterior->std)},
                           {"covariance", covariance}};
-    shown["elbo"] = number(posterior->elbo);
-    shown["normalised_elbo"] = number(posterior->normalised_elbo);
+    shown["elbo"] = json_number(posterior->elbo);
+    shown["normalised_elbo"] = json_number(posterior->normalised_elbo);
   }
   return shown.dump(2) + "\n";
 }

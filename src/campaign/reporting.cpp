@@ -1,22 +1,13 @@
 #include "campaign/reporting.hpp"
 
-#include <cmath>
 #include <ctime>
 
 #include <nlohmann/json.hpp>
 
+#include "campaign/json_number.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::campaign {
-namespace {
-
-/// JSON has no NaN: null stands for what is not known.
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
-
-}  // namespace
-
 void StatusWriter::on_evaluation(const method::Batch& /*batch*/, Eigen::Index /*sample*/,
                                  const method::Evaluation& /*evaluation*/) {
   write_if_due();
@@ -54,7 +45,7 @@ void StatusWriter::write(const std::string& status, method::StopReason reason,
                          const std::string& message) {
   nlohmann::json last_round = nlohmann::json::object();
   for (const auto& [name, value] : last_round_.scalars) {
-    last_round[name] = number(value);
+    last_round[name] = json_number(value);
   }
   const nlohmann::json text = {
       {"status", status},

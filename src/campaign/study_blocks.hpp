@@ -62,6 +62,16 @@ struct Covariance {
   }
 };
 
+/// Reads the `mean` of a Gaussian block that knows its `dimension`.
+template <class Block>
+options::Node read_mean(const options::Cursor& at, Block& target) {
+  const auto array = options::read_array(at);
+  if (array) {
+    target.mean = options::as_vector(at, *array, target.dimension);
+  }
+  return array ? array->resolved : options::Node{};
+}
+
 /// Reads standard deviations: one for all or one per component, all positive.
 std::optional<Eigen::VectorXd> read_std(const options::Cursor& at, Eigen::Index size,
                                         ErrorKind kind, options::Node& resolved);

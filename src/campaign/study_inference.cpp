@@ -26,14 +26,6 @@ struct InitialBlock {
   [[nodiscard]] bool has_moments() const { return mean || std || covariance; }
 };
 
-Node read_initial_mean(const Cursor& at, InitialBlock& target) {
-  const auto array = read_array(at);
-  if (array) {
-    target.mean = as_vector(at, *array, target.dimension);
-  }
-  return array ? array->resolved : Node{};
-}
-
 Node read_initial_std(const Cursor& at, InitialBlock& target) {
   Node resolved;
   if (target.family == GaussianFamily::diagonal) {
@@ -80,7 +72,7 @@ const Table<InitialBlock>& initial_table() {
       return made;
     };
     auto mean = row("mean", "numbers or file", "one mean per parameter, or one for all",
-                    read_initial_mean, "the prior's");
+                    read_mean<InitialBlock>, "the prior's");
     mean.unit = "parameters";
     auto std = row("std", "numbers or file", "one standard deviation per parameter, or one for all",
                    read_initial_std, "the prior's");

@@ -112,14 +112,6 @@ Node read_units(const Cursor& at, ParametersBlock& target) {
   return *at.node;
 }
 
-Node read_mean(const Cursor& at, GaussianBlock& target) {
-  const auto array = read_array(at);
-  if (array) {
-    target.mean = as_vector(at, *array, target.dimension);
-  }
-  return array ? array->resolved : Node{};
-}
-
 Node read_prior_std(const Cursor& at, GaussianBlock& target) {
   Node resolved;
   if (target.family == GaussianFamily::diagonal) {
@@ -153,7 +145,8 @@ const Table<GaussianBlock>& prior_table() {
   static const Table<GaussianBlock> table = [] {
     const auto required = [](const GaussianBlock&) { return std::string("required"); };
     auto mean = options::custom<GaussianBlock>("mean", "numbers or file",
-                                               "one mean per parameter, or one for all", read_mean);
+                                               "one mean per parameter, or one for all",
+                                               read_mean<GaussianBlock>);
     mean.unit = "parameters";
     mean.allowed = "finite";
     mean.is_required = true;
