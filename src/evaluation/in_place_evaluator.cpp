@@ -28,7 +28,7 @@ void InPlaceEvaluator::evaluate(const method::Batch& batch,
       if (stop_->is_raised()) {
         return;
       }
-      evaluation = run_model(*model_, parameters, groups_->team());
+      evaluation = run_model(*model_, {parameters, batch.first_id + sample}, groups_->team());
       ++attempts;
     } while (evaluation.status != method::Status::ok && attempts <= options_.retries);
     evaluation.attempts = attempts;

@@ -35,8 +35,8 @@ std::string non_finite_message(const Eigen::VectorXd& qois) {
 }
 
 Evaluation judge(model::ModelResult&& result, Eigen::Index num_qois) {
-  if (!result.is_ok) {
-    return failure(Status::model_failed,
+  if (!result.is_ok()) {
+    return failure(result.status,
                    result.message.empty() ? "the model gave no reason" : std::move(result.message));
   }
   if (result.qois.size() != num_qois) {
@@ -52,22 +52,22 @@ Evaluation judge(model::ModelResult&& result, Eigen::Index num_qois) {
 }
 
 /// Runs the model; a team leaves it together even when one rank alone threw.
-model::ModelResult evaluate(model::Model& model, const Eigen::VectorXd& parameters,
+model::ModelResult evaluate(model::Model& model, const model::ModelRequest& request,
                             const parallel::Comm& team, bool is_alone) {
   if (is_alone) {
-    return model.evaluate(parameters);
+    return model.evaluate(request);
   }
-  return parallel::agree(team, [&] { return model.evaluate(parameters); });
+  return parallel::agree(team, [&] { return model.evaluate(request); });
 }
 
 }  // namespace
 
-Evaluation run_model(model::Model& model, const Eigen::VectorXd& parameters,
+Evaluation run_model(model::Model& model, const model::ModelRequest& request,
                      const parallel::Comm& team) {
   const auto begin = std::chrono::steady_clock::now();
   Evaluation evaluation;
   try {
-    auto result = evaluate(model, parameters, team, team.size() == 1);
+    auto result = evaluate(model, request, team, team.size() == 1);
     // The QoIs are on rank 0 only; what the others make of them does not matter.
     evaluation = judge(std::move(result), model.num_qois());
   } catch (const std::exception& error) {

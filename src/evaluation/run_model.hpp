@@ -1,7 +1,5 @@
 #pragma once
 
-#include <Eigen/Core>
-
 #include "invar/method/evaluation.hpp"
 #include "invar/model/model.hpp"
 #include "invar/parallel/comm.hpp"
@@ -12,7 +10,7 @@ namespace invar::evaluation {
 /// an `Evaluation`, the same failure on all ranks of the group.
 ///
 /// MPI: Collective on team, which the model does not use. QoIs on rank 0.
-method::Evaluation run_model(model::Model& model, const Eigen::VectorXd& parameters,
+method::Evaluation run_model(model::Model& model, const model::ModelRequest& request,
                              const parallel::Comm& team);
 
 }  // namespace invar::evaluation

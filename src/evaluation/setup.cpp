@@ -46,7 +46,7 @@ void serve_model(const parallel::Groups& groups, model::Model* model) {
   Task task;
   parallel::serve(groups, [&](std::span<const std::byte> bytes, std::vector<std::byte>& reply) {
     decode_task(bytes, task);
-    encode_reply(run_model(*model, task.parameters, groups.team()), reply);
+    encode_reply(run_model(*model, {task.parameters, task.id}, groups.team()), reply);
   });
 }
 

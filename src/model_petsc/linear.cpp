@@ -46,7 +46,8 @@ class LinearModel final : public model::Model {
   [[nodiscard]] Eigen::Index num_parameters() const override { return num_parameters_; }
   [[nodiscard]] Eigen::Index num_qois() const override { return num_qois_; }
 
-  model::ModelResult evaluate(const Eigen::VectorXd& parameters) override {
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    const Eigen::VectorXd& parameters = request.parameters;
     INVAR_EXPECTS(parameters.size() == num_parameters_);
     set_owned(parameters_.get(), parameters);
     check(MatMultAdd(matrix_.get(), parameters_.get(), offset_.get(), qois_.get()));

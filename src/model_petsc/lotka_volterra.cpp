@@ -75,7 +75,8 @@ class LotkaVolterraModel final : public model::Model {
     return num_unknowns * options_.times.size();
   }
 
-  model::ModelResult evaluate(const Eigen::VectorXd& parameters) override {
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    const Eigen::VectorXd& parameters = request.parameters;
     INVAR_EXPECTS(parameters.size() == num_parameters_expected);
     Rates rates{std::exp(parameters[0]), std::exp(parameters[1]), std::exp(parameters[2]),
                 std::exp(parameters[3])};
@@ -113,7 +114,7 @@ class LotkaVolterraModel final : public model::Model {
 
  private:
   static model::ModelResult failed(const std::string& message) {
-    return {.is_ok = false, .message = message, .qois = {}};
+    return {.status = Status::model_failed, .message = message, .qois = {}};
   }
 
   void prepare(petsc::TsOwner& ts, Rates& rates) const {

@@ -38,7 +38,8 @@ class PoissonModel final : public model::Model {
   [[nodiscard]] Eigen::Index num_parameters() const override { return num_parameters_; }
   [[nodiscard]] Eigen::Index num_qois() const override { return points_.cols(); }
 
-  model::ModelResult evaluate(const Eigen::VectorXd& parameters) override {
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    const Eigen::VectorXd& parameters = request.parameters;
     INVAR_EXPECTS(parameters.size() == num_parameters_);
     const Eigen::VectorXd coefficients = parameters.array().exp();
     for (Eigen::Index i = 0; i < num_parameters_; ++i) {
@@ -52,12 +53,12 @@ class PoissonModel final : public model::Model {
     }
     MPI_Comm group = MPI_COMM_NULL;
     petsc::check(PetscObjectGetComm(reinterpret_cast<PetscObject>(system_.matrix()), &group));
-    return {.is_ok = true, .message = {}, .qois = values_.gather(system_.solution(), group)};
+    return {.status = Status::ok, .message = {}, .qois = values_.gather(system_.solution(), group)};
   }
 
  private:
   static model::ModelResult failed(const std::string& message) {
-    return {.is_ok = false, .message = message, .qois = {}};
+    return {.status = Status::model_failed, .message = message, .qois = {}};
   }
 
   Eigen::Index num_parameters_;

@@ -13,7 +13,7 @@ class NullModel final : public invar::model::Model {
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
 
-  invar::model::ModelResult evaluate(const Eigen::VectorXd& /*parameters*/) override {
+  invar::model::ModelResult evaluate(const invar::model::ModelRequest& /*request*/) override {
     invar::model::ModelResult result;
     result.qois = Eigen::VectorXd::Zero(sizes_.num_qois);
     return result;

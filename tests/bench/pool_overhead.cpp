@@ -35,8 +35,8 @@ class NullModel : public model::Model {
  public:
   [[nodiscard]] Eigen::Index num_parameters() const override { return ::num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return ::num_qois; }
-  model::ModelResult evaluate(const Eigen::VectorXd& /*parameters*/) override {
-    return {.is_ok = true, .message = {}, .qois = Eigen::VectorXd::Zero(::num_qois)};
+  model::ModelResult evaluate(const model::ModelRequest& /*request*/) override {
+    return {.status = invar::Status::ok, .message = {}, .qois = Eigen::VectorXd::Zero(::num_qois)};
   }
 };
 

@@ -34,9 +34,9 @@ class SleepingModel : public model::Model {
  public:
   [[nodiscard]] Eigen::Index num_parameters() const override { return 1; }
   [[nodiscard]] Eigen::Index num_qois() const override { return 1; }
-  model::ModelResult evaluate(const Eigen::VectorXd& parameters) override {
-    std::this_thread::sleep_for(std::chrono::duration<double>(parameters[0]));
-    return {.is_ok = true, .message = {}, .qois = parameters};
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    std::this_thread::sleep_for(std::chrono::duration<double>(request.parameters[0]));
+    return {.status = invar::Status::ok, .message = {}, .qois = request.parameters};
   }
 };
 

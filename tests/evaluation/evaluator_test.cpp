@@ -89,7 +89,7 @@ TEST_F(Evaluator, TurnsWhateverAModelDoesIntoAStatus) {
   const auto misbehave = [=](const Eigen::VectorXd& x) -> model::ModelResult {
     switch (static_cast<int>(x[0])) {
       case 0:
-        return {.is_ok = false, .message = "no convergence", .qois = {}};
+        return {.status = invar::Status::model_failed, .message = "no convergence", .qois = {}};
       case 1:
         throw std::runtime_error("lost its mind");
       case 2:
@@ -101,7 +101,8 @@ TEST_F(Evaluator, TurnsWhateverAModelDoesIntoAStatus) {
       case 5:
         return succeed(Eigen::Vector2d(-infinity, 2));
       case 6:
-        return {.is_ok = false, .message = {}, .qois = Eigen::VectorXd::Zero(2)};
+        return {
+            .status = invar::Status::model_failed, .message = {}, .qois = Eigen::VectorXd::Zero(2)};
       default:
         return linear(x);
     }
@@ -157,7 +158,7 @@ TEST_F(Evaluator, CarriesTheFailureOfOneRankOfAGroup) {
 TEST_F(Evaluator, RepeatsAFailedRunAsOftenAsAllowedAndHandsOverTheLast) {
   const auto fail_on_odd = [](const Eigen::VectorXd& x) -> model::ModelResult {
     if (static_cast<int>(x[0]) % 2 == 1) {
-      return {.is_ok = false, .message = "odd", .qois = {}};
+      return {.status = invar::Status::model_failed, .message = "odd", .qois = {}};
     }
     return linear(x);
   };

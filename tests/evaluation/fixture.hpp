@@ -31,8 +31,8 @@ class FunctionModel : public model::Model {
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
-  model::ModelResult evaluate(const Eigen::VectorXd& parameters) override {
-    return function_(parameters);
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    return function_(request.parameters);
   }
 
  private:
@@ -41,7 +41,7 @@ class FunctionModel : public model::Model {
 };
 
 inline model::ModelResult succeed(const Eigen::VectorXd& qois) {
-  return {.is_ok = true, .message = {}, .qois = qois};
+  return {.status = invar::Status::ok, .message = {}, .qois = qois};
 }
 
 /// Sample i has the parameters i, 2 i.

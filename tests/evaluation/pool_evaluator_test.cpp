@@ -95,7 +95,7 @@ TEST_F(PoolEvaluatorTest, RepeatsAFailedRunOnAnotherGroup) {
     const bool is_broken = groups.index() == 0;
     return [is_broken](const Eigen::VectorXd& x) -> model::ModelResult {
       if (is_broken) {
-        return {.is_ok = false, .message = "broken", .qois = {}};
+        return {.status = invar::Status::model_failed, .message = "broken", .qois = {}};
       }
       sleep_s(0.003);
       return succeed(x);

@@ -19,8 +19,8 @@ class ScaleModel final : public Model {
   ScaleModel(double factor, const ProblemSizes& sizes) : factor_(factor), sizes_(sizes) {}
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_parameters; }
-  ModelResult evaluate(const Eigen::VectorXd& parameters) override {
-    return {.is_ok = true, .message = {}, .qois = factor_ * parameters};
+  ModelResult evaluate(const ModelRequest& request) override {
+    return {.status = Status::ok, .message = {}, .qois = factor_ * request.parameters};
   }
 
  private:
@@ -88,7 +88,7 @@ TEST(ModelType, MakesTheModelWithItsOptions) {
 
   ASSERT_TRUE(reading.problems.empty());
   const std::unique_ptr<Model> model = reading.factory(MPI_COMM_SELF);
-  EXPECT_EQ(model->evaluate(Eigen::Vector2d(1, 2)).qois, Eigen::Vector2d(3, 6));
+  EXPECT_EQ(model->evaluate(Eigen::VectorXd(Eigen::Vector2d(1, 2))).qois, Eigen::Vector2d(3, 6));
   ASSERT_NE(reading.resolved.find("factor"), nullptr);
   EXPECT_EQ(reading.resolved.find("factor")->scalar, "3");
 }

@@ -35,7 +35,7 @@ void expect_agreement_with_eigen(const LinearOptions& options) {
 
   const model::ModelResult result = model->evaluate(theta);
 
-  EXPECT_TRUE(result.is_ok);
+  EXPECT_TRUE(result.is_ok());
   const Eigen::VectorXd expected = options.matrix * theta + options.offset;
   if (rank_in_world() == 0) {
     ASSERT_EQ(result.qois.size(), expected.size());

@@ -61,7 +61,7 @@ TEST(LotkaVolterraModel, AgreesWithAFineIntegrationAtThePosteriorMean) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  ASSERT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok()) << result.message;
   EXPECT_LE((result.qois - fine_integration(x, 20)).lpNorm<Eigen::Infinity>(), 1e-8);
 }
 
@@ -80,7 +80,7 @@ TEST(LotkaVolterraModel, IsAsAccurateOverThePrior) {
 
     const model::ModelResult result = model->evaluate(x);
 
-    ASSERT_TRUE(result.is_ok) << result.message;
+    ASSERT_TRUE(result.is_ok()) << result.message;
     EXPECT_LE((result.qois - fine_integration(x, 20)).lpNorm<Eigen::Infinity>(), 5e-8)
         << "point " << which;
   }
@@ -97,7 +97,7 @@ TEST(LotkaVolterraModel, ConservesItsInvariant) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  ASSERT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok()) << result.message;
   for (Eigen::Index i = 0; i < 21; ++i) {
     EXPECT_NEAR(invariant(result.qois[2 * i], result.qois[2 * i + 1]), invariant(x[4], x[5]), 1e-8);
   }
@@ -110,7 +110,7 @@ TEST(LotkaVolterraModel, StaysAtItsEquilibrium) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  ASSERT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok()) << result.message;
   for (Eigen::Index i = 0; i < 21; ++i) {
     EXPECT_NEAR(result.qois[2 * i], 3.3, 1e-12);
     EXPECT_NEAR(result.qois[2 * i + 1], 2.5, 1e-12);
@@ -142,7 +142,7 @@ TEST(LotkaVolterraModel, AnswersAtAnyTimes) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  ASSERT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok()) << result.message;
   const Eigen::Vector2d slope = derivative(x, yearly.segment<2>(6));
   EXPECT_EQ(result.qois.head<2>(), x.tail<2>());
   EXPECT_LE((result.qois.segment<2>(2) - yearly.segment<2>(6)).norm(), 1e-8);
@@ -157,7 +157,7 @@ TEST(LotkaVolterraModel, FailsWhenStepsRunOut) {
 
   const model::ModelResult result = model->evaluate(lynx_hare_parameters());
 
-  EXPECT_FALSE(result.is_ok);
+  EXPECT_FALSE(result.is_ok());
   EXPECT_NE(result.message.find("max_steps = 10 is not enough"), std::string::npos)
       << result.message;
 }
@@ -169,7 +169,7 @@ TEST(LotkaVolterraModel, FailsWhenARateIsInfinite) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  EXPECT_FALSE(result.is_ok);
+  EXPECT_FALSE(result.is_ok());
   EXPECT_EQ(result.message, "a rate is not a finite number");
 }
 
@@ -180,7 +180,7 @@ TEST(LotkaVolterraModel, FailsWhenTheStateLeavesTheRangeOfDoubles) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  EXPECT_FALSE(result.is_ok);
+  EXPECT_FALSE(result.is_ok());
   EXPECT_NE(result.message.find("the integration stopped at t = 0 of 1"), std::string::npos)
       << result.message;
 }

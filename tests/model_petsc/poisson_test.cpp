@@ -69,7 +69,7 @@ TEST(PoissonModel, ReproducesThePublishedPairs) {
 
     const model::ModelResult result = model->evaluate(theta.array().log());
 
-    ASSERT_TRUE(result.is_ok) << result.message;
+    ASSERT_TRUE(result.is_ok()) << result.message;
     if (is_rank_0()) {
       EXPECT_LE((result.qois - published).lpNorm<Eigen::Infinity>(),
                 1e-9 * published.lpNorm<Eigen::Infinity>())
@@ -183,7 +183,7 @@ TEST(PoissonModel, HasNothingToSolveWithoutASource) {
 
   const model::ModelResult result = model->evaluate(Eigen::VectorXd::Zero(4));
 
-  ASSERT_TRUE(result.is_ok) << result.message;
+  ASSERT_TRUE(result.is_ok()) << result.message;
   EXPECT_TRUE((result.qois.array() == 0.0).all());
 }
 
@@ -194,7 +194,7 @@ TEST(PoissonModel, KeepsItsAccuracyForVerySmallAndVeryLargeCoefficients) {
   for (const double log_a : {-300.0, -35.0, 300.0}) {
     const model::ModelResult result = model->evaluate(Eigen::VectorXd::Constant(4, log_a));
 
-    ASSERT_TRUE(result.is_ok) << result.message;
+    ASSERT_TRUE(result.is_ok()) << result.message;
     if (is_rank_0()) {
       EXPECT_LE((result.qois * std::exp(log_a) - usual).norm(), 1e-10 * usual.norm());
     }
@@ -206,7 +206,7 @@ TEST(PoissonModel, FailsWhenACoefficientIsOutOfRange) {
 
   const model::ModelResult result = model->evaluate(Eigen::Vector4d(0.0, 1000.0, 0.0, 0.0));
 
-  EXPECT_FALSE(result.is_ok);
+  EXPECT_FALSE(result.is_ok());
   EXPECT_EQ(result.message, "the coefficient exp(1000) of block 1 is out of range");
 }
 
@@ -217,7 +217,7 @@ TEST(PoissonModel, FailsWithTheReasonWhenTheSolverDoesNotConverge) {
 
   const model::ModelResult result = model->evaluate(x);
 
-  EXPECT_FALSE(result.is_ok);
+  EXPECT_FALSE(result.is_ok());
   EXPECT_EQ(result.message, "the linear solver gave up after 40 iterations: DIVERGED_ITS");
 }
 
@@ -233,8 +233,8 @@ TEST(PoissonModel, TakesItsSolverFromPetscOptions) {
     const model::ModelResult expected = usual->evaluate(x);
     const model::ModelResult result = other->evaluate(x);
 
-    EXPECT_TRUE(result.is_ok) << options << ": " << result.message;
-    if (is_rank_0() && result.is_ok) {
+    EXPECT_TRUE(result.is_ok()) << options << ": " << result.message;
+    if (is_rank_0() && result.is_ok()) {
       EXPECT_LE((result.qois - expected.qois).norm(), 1e-9 * expected.qois.norm()) << options;
     }
   }

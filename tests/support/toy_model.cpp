@@ -17,7 +17,8 @@ class ToyModel final : public model::Model {
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
 
-  model::ModelResult evaluate(const Eigen::VectorXd& x) override {
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    const Eigen::VectorXd& x = request.parameters;
     if (options_.sleep_s > 0) {
       std::this_thread::sleep_for(std::chrono::duration<double>(options_.sleep_s));
     }
@@ -25,8 +26,9 @@ class ToyModel final : public model::Model {
       std::this_thread::sleep_for(std::chrono::seconds(1));
     }
     if (x[0] > options_.fail_above) {
-      return {
-          .is_ok = false, .message = "the first parameter is too large for the toy", .qois = {}};
+      return {.status = Status::model_failed,
+              .message = "the first parameter is too large for the toy",
+              .qois = {}};
     }
     if (x[0] > options_.throw_above) {
       throw std::runtime_error("the toy is broken");

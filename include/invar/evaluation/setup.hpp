@@ -20,8 +20,8 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
 /// Runs the model for the manager until it shuts the pool down.
 ///
 /// Failure: whatever the model does short of dying or hanging is an `Evaluation` with its status:
-///          is_ok = false is model_failed, an exception crashed, another number of QoIs bad_output,
-///          a NaN or an infinity non_finite.
+///          what the model says (model_failed), an exception crashed, another number of QoIs
+///          bad_output, a NaN or an infinity non_finite.
 ///
 /// @param model  null on a left over rank, which only waits for the end
 /// MPI: Collective on a group; called by all ranks but the manager.

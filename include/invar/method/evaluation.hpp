@@ -6,22 +6,12 @@
 
 #include <Eigen/Core>
 
+#include "invar/core/status.hpp"
+
 namespace invar::method {
 
-/// How an evaluation of the model ended.
-enum class Status : std::uint8_t {
-  ok = 0,
-  model_failed = 1,  // the model said so
-  non_finite = 2,    // a QoI is NaN or infinite
-  timeout = 3,
-  crashed = 4,     // a signal, an exit code, an exception
-  bad_output = 5,  // the wrong number of QoIs
-  transport = 6,
-  cancelled = 7,
-};
-
-/// "ok", "model_failed", ...
-const char* status_name(Status status) noexcept;
+using core::Status;
+using core::status_name;
 
 /// The outcome of one run of the model, with what is kept beside it.
 struct Evaluation {

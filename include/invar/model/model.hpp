@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,15 +11,29 @@
 
 #include <Eigen/Core>
 
+#include "invar/core/status.hpp"
 #include "invar/options/table.hpp"
 
 namespace invar::model {
 
 /// What a run of the model gave.
 struct ModelResult {
-  bool is_ok = true;
-  std::string message;   // why not
+  Status status = Status::ok;
+  std::string message;   // why it is not ok
   Eigen::VectorXd qois;  // m; on rank 0 of the group
+
+  [[nodiscard]] bool is_ok() const noexcept { return status == Status::ok; }
+};
+
+/// One run that is asked for.
+struct ModelRequest {
+  // Not explicit: parameters alone are a request.
+  template <std::convertible_to<Eigen::VectorXd> Parameters>
+  ModelRequest(const Parameters& at, std::int64_t evaluation_id = -1)  // NOLINT
+      : parameters(at), id(evaluation_id) {}
+
+  Eigen::VectorXd parameters;  // d, physical coordinates
+  std::int64_t id;             // of the evaluation in its campaign; -1 outside of one
 };
 
 /// A forward model: parameters in, quantities of interest (QoIs) out.
@@ -43,9 +59,10 @@ class Model {
   /// Runs the model.
   ///
   /// Shapes:  parameters d, physical coordinates; QoIs m.
-  /// Failure: a run that did not succeed is a result with is_ok = false and a message. An exception
-  ///          must be thrown on all ranks of the group or on none, and counts as a crash.
-  virtual ModelResult evaluate(const Eigen::VectorXd& parameters) = 0;
+  /// Failure: a run that did not succeed is a result with the status model_failed (a model that
+  ///          stands for another process may know better) and a message. An exception must be
+  ///          thrown on all ranks of the group or on none, and counts as a crash.
+  virtual ModelResult evaluate(const ModelRequest& request) = 0;
 };
 
 /// The sizes that the study knows, for models that take theirs from it; 0 where the study does not
