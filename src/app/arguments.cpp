@@ -6,6 +6,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/version.hpp"
+#include "invar/evaluation/time_limit.hpp"
 
 namespace invar::app {
 
@@ -37,21 +38,36 @@ Arguments parse_arguments(int argc, char** argv) {
     return sub;
   };
 
+  const auto with_limits = [&](CLI::App* command) {
+    command
+        ->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+    command
+        ->add_option("--time-limit", parsed.time_limit,
+                     "be gone by then: seconds, [D-]HH:MM:SS, 12h, or a moment such as "
+                     "2026-11-22T08:00:00")
+        ->check([](const std::string& text) {
+          return evaluation::parse_duration(text) || evaluation::parse_moment(text)
+                     ? std::string()
+                     : "expected seconds, [D-]HH:MM:SS, a number with s, min, h or d, or a moment "
+                       "such as 2026-11-22T08:00:00, found " +
+                           text;
+        });
+  };
+
   CLI::App* run = add("run", "start a campaign", Arguments::Command::run);
   run->add_option("study", parsed.study, "the study file")->required();
   run->add_option("--campaign", parsed.campaign, "the campaign's directory")
       ->check([](const std::string& name) {
         return name.empty() ? std::string("expected a directory, found nothing") : std::string();
       });
-  run->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+  with_limits(run);
   with_overrides(run);
 
   CLI::App* resume = add("resume", "continue a campaign, to the bit", Arguments::Command::resume);
   resume->add_option("directory", parsed.directory, "the campaign's directory")->required();
   resume->add_option("--study", parsed.study, "a changed study; what may not change is refused");
-  resume->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+  with_limits(resume);
   with_overrides(resume);
 
   CLI::App* check = add("check", "say what is wrong with a study, or what it would run",

@@ -18,6 +18,7 @@ struct Arguments {
   std::vector<std::string> overrides;      // --set key=value
   std::optional<std::string> campaign;     // --campaign DIR
   std::optional<std::int64_t> stop_after;  // --stop-after N
+  std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool is_json = false;                    // of show
   bool is_markdown = false;                // of explain
   std::vector<std::string> petsc;          // what follows `--`

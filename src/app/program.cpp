@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <optional>
 
 #include "app/arguments.hpp"
 #include "app/check.hpp"
@@ -15,6 +16,7 @@
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/launch.hpp"
 #include "invar/parallel/session.hpp"
+#include "invar/parallel/stop_signals.hpp"
 
 namespace invar::app {
 namespace {
@@ -51,17 +53,22 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
   }
 }
 
+bool drives_a_campaign(const Arguments& arguments) {
+  return !arguments.exit_code &&
+         (arguments.command == Command::run || arguments.command == Command::resume);
+}
+
 int run(const parallel::Session& session, const Arguments& arguments,
-        const model::ModelRegistry& registry) {
+        const model::ModelRegistry& registry, parallel::StopControl& stop) {
   const parallel::Comm& world = session.world();
   if (arguments.exit_code) {
     return world.rank() == 0 ? print(arguments.message, *arguments.exit_code == 0 ? stdout : stderr,
                                      *arguments.exit_code)
                              : *arguments.exit_code;
   }
-  if (arguments.command == Command::run || arguments.command == Command::resume) {
+  if (drives_a_campaign(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
-    return run_command(session, arguments, registry);
+    return run_command(session, arguments, registry, stop);
   }
   std::string code = "0";
   parallel::agree(world, [&] {
@@ -77,11 +84,16 @@ int run(const parallel::Session& session, const Arguments& arguments,
 
 int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   const Arguments arguments = parse_arguments(argc, argv);
+  parallel::StopControl stop;
+  std::optional<parallel::StopSignals> signals;  // before MPI: a signal may come at any time
+  if (drives_a_campaign(arguments)) {
+    signals.emplace(stop);
+  }
   // Outside the `try`: what one rank alone throws must end the job before the session waits.
   const parallel::Session session(argc, argv);
   const int rank = session.world().rank();
   try {
-    return run(session, arguments, registry);
+    return run(session, arguments, registry, stop);
   } catch (const parallel::CollectiveError& error) {
     if (rank == 0) {
       std::fprintf(stderr, "invar: %s\n", error.what());

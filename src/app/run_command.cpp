@@ -1,5 +1,7 @@
 #include "app/run_command.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -18,6 +20,7 @@
 #include "app/yaml.hpp"
 #include "invar/campaign/execute.hpp"
 #include "invar/campaign/start.hpp"
+#include "invar/evaluation/time_limit.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/groups.hpp"
 #include "invar/petsc/session.hpp"
@@ -156,16 +159,44 @@ std::vector<std::string> petsc_options(const parallel::Groups& groups, const std
              : options;
 }
 
+/// The earlier of --time-limit, counted from now, and evaluation.deadline.
+void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& options,
+             parallel::StopControl& stop) {
+  const auto seconds_until = [](double moment) {
+    return moment -
+           std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+               .count();
+  };
+  std::optional<double> seconds;
+  if (arguments.time_limit) {
+    seconds = evaluation::parse_duration(*arguments.time_limit);
+    if (!seconds) {
+      seconds = seconds_until(*evaluation::parse_moment(*arguments.time_limit));
+    }
+  }
+  if (options.deadline) {
+    const double until = seconds_until(*evaluation::parse_moment(*options.deadline));
+    seconds = std::min(until, seconds.value_or(until));
+  }
+  if (seconds) {
+    // A century is as good as for ever, and fits into the clock.
+    const std::chrono::duration<double> until(std::min(*seconds, 3e9));
+    stop.set_end(parallel::StopControl::Clock::now() +
+                 std::chrono::duration_cast<parallel::StopControl::Clock::duration>(until));
+  }
+}
+
 }  // namespace
 
 int run_command(const parallel::Session& session, const Arguments& arguments,
-                const model::ModelRegistry& registry) {
+                const model::ModelRegistry& registry, parallel::StopControl& stop) {
   Plan plan = arguments.command == Arguments::Command::resume
                   ? plan_resume(session.world(), arguments, registry)
                   : plan_run(session.world(), arguments, registry);
   const campaign::Study& study = plan.loaded.study;
   campaign::Request& request = plan.request;
   request.stop_after = arguments.stop_after;
+  set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
   petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
@@ -184,7 +215,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
     log.say("branching from " +
             campaign::branch_origin(study.initial, request.base).lexically_normal().string());
   }
-  const campaign::Outcome outcome = campaign::execute(groups, study, request);
+  const campaign::Outcome outcome = campaign::execute(groups, study, request, stop);
   progress.finish();
   if (outcome.must_abort) {
     parallel::Session::abort(outcome.exit_code);

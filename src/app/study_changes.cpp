@@ -60,6 +60,7 @@ void refuse_changes_that_mix(const std::vector<std::string>& changes) {
       "title:",
       "evaluation.concurrency:",
       "evaluation.timeout_s:",
+      "evaluation.deadline:",
       "evaluation.retries:",
       "evaluation.on_failure:",
       "evaluation.failure_budget:",

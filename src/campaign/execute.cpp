@@ -14,6 +14,7 @@
 #include "invar/evaluation/pool_evaluator.hpp"
 #include "invar/evaluation/setup.hpp"
 #include "invar/parallel/agree.hpp"
+#include "invar/parallel/stop_signals.hpp"
 #include "invar/store/campaign_store.hpp"
 
 namespace invar::campaign {
@@ -65,35 +66,74 @@ int exit_code_of(StopReason reason, bool has_posterior) {
   }
 }
 
+/// Who evaluates, and for how long.
+struct Workforce {
+  method::Evaluator& evaluator;
+  parallel::StopControl& stop;
+  int num_ranks;
+};
+
+/// Seconds that are needed to leave in good order besides those for writing campaign.h5: for the
+/// restart file, and for letting the other ranks go.
+constexpr double leave_s = 3.0;
+/// How much longer than the last time writing campaign.h5 may take.
+constexpr double view_safety = 3.0;
+
+/// Why a campaign that can be resumed should stop now, or "".
+std::string reason_to_stop(const parallel::StopControl& stop) {
+  if (stop.is_asked()) {
+    return fmt::format("{} asked for it", parallel::signal_name(stop.signal()));
+  }
+  return stop.is_due() ? "the end of --time-limit or evaluation.deadline is near" : "";
+}
+
 /// Drives the loop on rank 0 and leaves everything written; the exit code.
-int drive(const Study& study, const Request& request, const Opened& opened, int num_ranks,
-          method::Evaluator& evaluator) {
+int drive(const Study& study, const Request& request, const Opened& opened,
+          const Workforce& workforce) {
   store::CampaignStore& store = *opened.store;
+  parallel::StopControl& stop = workforce.stop;
   method::Method& method = *opened.method;
   const std::string study_text = store.manifest().study_text;
   const auto write_view = [&](StopReason reason) {
+    const Stopwatch cost;
     store.write_view(make_view({.study = study,
                                 .study_text = study_text,
-                                .num_ranks = num_ranks,
+                                .num_ranks = workforce.num_ranks,
                                 .stop_reason = reason,
                                 .method = method}));
+    stop.set_margin(leave_s + view_safety * cost.seconds());
   };
-  StatusWriter status(store, num_ranks);
+  stop.set_margin(leave_s);
+  StatusWriter status(store, workforce.num_ranks);
   ViewRefresher refresher([&] { write_view(StopReason::none); });
-  std::int64_t num_rounds_left = request.stop_after.value_or(-1);
+  RequestWatch watch(stop, status, request.say);
+  const std::int64_t num_rounds_before = store.num_rounds();
+  const std::int64_t num_evaluations_before = store.num_evaluations();
 
-  Parts parts{.method = method,
-              .evaluator = evaluator,
-              .store = store,
-              .evaluation = study.evaluation,
-              .observers = request.observers,
-              .is_stop_wanted = [&] { return num_rounds_left >= 0 && num_rounds_left-- == 0; }};
+  Parts parts{
+      .method = method,
+      .evaluator = workforce.evaluator,
+      .store = store,
+      .evaluation = study.evaluation,
+      .observers = request.observers,
+      .reason_to_stop = [&]() -> std::string {
+        if (request.stop_after && store.num_rounds() - num_rounds_before >= *request.stop_after) {
+          return "--stop-after asked for it";
+        }
+        return reason_to_stop(stop);
+      }};
+  workforce.evaluator.set_on_idle([&] { watch.look(); });
   parts.observers.push_back(&status);
+  parts.observers.push_back(&watch);
   parts.observers.push_back(&refresher);
   try {
-    const LoopResult result = run(parts);
+    LoopResult result = run(parts);
     store.close_segment(method);
     write_view(result.stop_reason);
+    if (stop.has_end() && result.stop_reason == StopReason::stopped_early &&
+        store.num_evaluations() == num_evaluations_before) {
+      result.message += "; the time was too short for a single run";
+    }
     const int exit_code = exit_code_of(result.stop_reason, method.posterior().has_value());
     const std::string ending = exit_code == 0 ? "finished" : exit_code == 75 ? "stopped" : "failed";
     status.write(ending, result.stop_reason, result.message);
@@ -117,16 +157,18 @@ class NoEvaluator final : public method::Evaluator {
 
 /// How long groups that are still at work may take to leave when the campaign ends, in seconds.
 constexpr double patience_s = 5.0;
+/// The same when there is no time left.
+constexpr double patience_at_the_end_s = 1.0;
 
 }  // namespace
 
-Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request) {
+Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request,
+                parallel::StopControl& stop) {
   const parallel::Comm& all = groups.all();
   const auto model = evaluation::make_model(
       groups, study.make_model,
       {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
 
-  const parallel::StopFlag stop;
   std::unique_ptr<method::Evaluator> evaluator;
   evaluation::PoolEvaluator* pool = nullptr;
   const Opened opened = parallel::agree(all, [&]() -> Opened {
@@ -141,7 +183,9 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
       pool = owned.get();
       evaluator = std::move(owned);
     }
-    return open(study, request);
+    Opened campaign = open(study, request);
+    evaluator->learn(campaign.store->recent_run_times());
+    return campaign;
   });
 
   int exit_code = 0;
@@ -149,12 +193,13 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
   if (groups.is_manager()) {
     request.say(groups.description(study.evaluation.concurrency));
     try {
-      exit_code = drive(study, request, opened, all.size(), *evaluator);
+      exit_code = drive(study, request, opened,
+                        {.evaluator = *evaluator, .stop = stop, .num_ranks = all.size()});
     } catch (...) {
       failure = std::current_exception();
     }
     if (pool != nullptr) {
-      pool->shut_down(patience_s);
+      pool->shut_down(stop.is_due() ? patience_at_the_end_s : patience_s);
       if (pool->must_abort()) {
         // The others cannot be waited for; MPI still reads the buffers of what was sent to them.
         std::ignore = evaluator.release();
@@ -184,8 +229,7 @@ void pack(const std::filesystem::path& directory, const Study& study) {
                                  .evaluator = evaluator,
                                  .store = store,
                                  .evaluation = study.evaluation,
-                                 .observers = {},
-                                 .is_stop_wanted = {}});
+                                 .observers = {}});
   store.close_segment(*opened.method);
   store.write_view(make_view({.study = study,
                               .study_text = store.manifest().study_text,

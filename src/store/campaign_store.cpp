@@ -174,6 +174,20 @@ class CampaignStore::Impl {
     file.finish();
   }
 
+  [[nodiscard]] std::vector<double> recent_run_times() const {
+    std::vector<double> seconds;
+    for (const StoredRound& round : pending_) {
+      for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+        if (round.has(sample)) {
+          seconds.push_back(round.facts(sample).wall_seconds);
+        }
+      }
+    }
+    return seconds.empty() && !found_.history.empty()
+               ? read_history(found_.history.back()).evaluations.wall_seconds
+               : seconds;
+  }
+
   const fs::path directory_;
   const StoreOptions options_;
 
@@ -333,6 +347,9 @@ std::int64_t CampaignStore::num_evaluations() const {
 }
 std::int64_t CampaignStore::num_failed() const {
   return impl_->num_failed();
+}
+std::vector<double> CampaignStore::recent_run_times() const {
+  return impl_->recent_run_times();
 }
 double CampaignStore::elapsed_seconds() const {
   return impl_->elapsed_seconds();

@@ -10,6 +10,7 @@
 #include "invar/campaign/study.hpp"
 #include "invar/method/observer.hpp"
 #include "invar/parallel/groups.hpp"
+#include "invar/parallel/stop_control.hpp"
 #include "invar/store/create_campaign.hpp"
 
 namespace invar::campaign {
@@ -42,7 +43,10 @@ struct Outcome {
 /// @throws parallel::CollectiveError  when the campaign cannot be opened or a model not be made
 /// @throws Error                      on rank 0 alone, from the loop; the job must then be aborted
 /// Failure: too many failed runs or lost groups: exit code 69; a wanted stop: 75
-Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request);
+///
+/// @param stop  looked at on rank 0
+Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request,
+                parallel::StopControl& stop);
 
 /// Writes campaign.h5 of a campaign from everything that is recorded.
 ///

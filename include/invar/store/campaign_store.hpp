@@ -125,6 +125,10 @@ class CampaignStore {
   /// Evaluations stored, in history and journal, also those of rounds that wait to be replayed.
   [[nodiscard]] std::int64_t num_evaluations() const;
   [[nodiscard]] std::int64_t num_failed() const;
+  /// How long the newest evaluations took, in seconds, oldest first: those of the journal, or of
+  /// the last segment of history when that has none.
+  /// @throws Error(data, io)  when that segment cannot be read
+  [[nodiscard]] std::vector<double> recent_run_times() const;
   /// Seconds that all rounds told so far took.
   [[nodiscard]] double elapsed_seconds() const;
 
