@@ -67,6 +67,8 @@ Arguments parse_arguments(int argc, char** argv) {
   CLI::App* resume = add("resume", "continue a campaign, to the bit", Arguments::Command::resume);
   resume->add_option("directory", parsed.directory, "the campaign's directory")->required();
   resume->add_option("--study", parsed.study, "a changed study; what may not change is refused");
+  resume->add_flag("--retry-failed", parsed.retry_failed,
+                   "run timeouts and crashes of the round under way again");
   with_limits(resume);
   with_overrides(resume);
 
@@ -86,6 +88,21 @@ Arguments parse_arguments(int argc, char** argv) {
   CLI::App* pack =
       add("pack", "write campaign.h5 from everything recorded", Arguments::Command::pack);
   pack->add_option("directory", parsed.directory, "the campaign's directory")->required();
+
+  CLI::App* replay = add("replay", "run one recorded evaluation again and compare it, bit for bit",
+                         Arguments::Command::replay);
+  replay->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  replay->add_option("id", parsed.evaluation, "the evaluation's id, as in failed/ and /evaluations")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+
+  CLI::App* rescore =
+      add("rescore", "answer for another prior, data or noise from the runs there are",
+          Arguments::Command::rescore);
+  rescore->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  rescore->add_option("--study", parsed.study, "the changed study; the campaign's own without it");
+  rescore->add_flag("--json", parsed.is_json, "for programs");
+  with_overrides(rescore);
 
   try {
     std::reverse(own.begin(), own.end());  // the order that CLI11 wants

@@ -8,6 +8,7 @@
 #include "app/arguments.hpp"
 #include "app/check.hpp"
 #include "app/explain.hpp"
+#include "app/rescore_command.hpp"
 #include "app/run_command.hpp"
 #include "app/show.hpp"
 #include "app/study_bundle.hpp"
@@ -43,6 +44,8 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
       return print(
           arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),
           stdout, 0);
+    case Command::rescore:
+      return print(rescore_text(arguments, registry), stdout, 0);
     case Command::pack: {
       const std::filesystem::path directory = arguments.directory;
       store::read_manifest(directory);  // for its checksums
@@ -70,6 +73,10 @@ int run(const parallel::Session& session, const Arguments& arguments,
   if (drives_a_campaign(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
     return run_command(session, arguments, registry, stop);
+  }
+  if (arguments.command == Command::replay) {
+    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    return replay_command(session, arguments, registry);
   }
   std::string code = "0";
   parallel::agree(world, [&] {

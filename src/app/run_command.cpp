@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "app/study_changes.hpp"
 #include "app/yaml.hpp"
 #include "invar/campaign/execute.hpp"
+#include "invar/campaign/replay.hpp"
 #include "invar/campaign/start.hpp"
 #include "invar/evaluation/time_limit.hpp"
 #include "invar/parallel/agree.hpp"
@@ -101,13 +103,18 @@ void keep_start(const LoadedStudy& before, LoadedStudy& after, const fs::path& c
   }
 }
 
+/// What a campaign holds, its checksums verified; empty on the other ranks.
+store::Manifest manifest_on_rank_0(const parallel::Comm& world, const fs::path& directory) {
+  return parallel::agree(world, [&] {
+    return world.rank() == 0 ? store::read_manifest(directory) : store::Manifest{};
+  });
+}
+
 Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
                  const model::ModelRegistry& registry) {
   const fs::path directory = arguments.directory;
   const fs::path stored = directory / "study.yaml";
-  const store::Manifest manifest = parallel::agree(world, [&] {
-    return world.rank() == 0 ? store::read_manifest(directory) : store::Manifest{};
-  });
+  const store::Manifest manifest = manifest_on_rank_0(world, directory);
   Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
@@ -184,6 +191,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   const campaign::Study& study = plan.loaded.study;
   campaign::Request& request = plan.request;
   request.stop_after = arguments.stop_after;
+  request.retry_failed = arguments.retry_failed;
   set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
@@ -205,6 +213,24 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   }
   const campaign::Outcome outcome = campaign::execute(groups, study, request, stop);
   progress.finish();
+  if (outcome.must_abort) {
+    parallel::Session::abort(outcome.exit_code);
+  }
+  petsc.close();
+  return outcome.exit_code;
+}
+
+int replay_command(const parallel::Session& session, const Arguments& arguments,
+                   const model::ModelRegistry& registry) {
+  const fs::path directory = arguments.directory;
+  manifest_on_rank_0(session.world(), directory);
+  const campaign::Study study =
+      load_study_on_all(session.world(), directory / "study.yaml", {}, registry).study;
+  const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
+  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
+  const campaign::Outcome outcome =
+      campaign::replay(groups, study, directory, arguments.evaluation,
+                       [](const std::string& text) { std::fputs(text.c_str(), stdout); });
   if (outcome.must_abort) {
     parallel::Session::abort(outcome.exit_code);
   }

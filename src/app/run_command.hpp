@@ -15,4 +15,11 @@ namespace invar::app {
 int run_command(const parallel::Session& session, const Arguments& arguments,
                 const model::ModelRegistry& registry, parallel::StopControl& stop);
 
+/// `invar replay`.
+///
+/// MPI: as `run_command`.
+/// @return the exit code, the same on all ranks
+int replay_command(const parallel::Session& session, const Arguments& arguments,
+                   const model::ModelRegistry& registry);
+
 }  // namespace invar::app

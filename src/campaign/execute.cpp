@@ -1,7 +1,6 @@
 #include "invar/campaign/execute.hpp"
 
 #include <memory>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,12 +8,9 @@
 #include "campaign/continuation.hpp"
 #include "campaign/reporting.hpp"
 #include "campaign/view.hpp"
+#include "campaign/workforce.hpp"
 #include "invar/campaign/run.hpp"
 #include "invar/campaign/start.hpp"
-#include "invar/evaluation/in_place_evaluator.hpp"
-#include "invar/evaluation/pool_evaluator.hpp"
-#include "invar/evaluation/setup.hpp"
-#include "invar/parallel/agree.hpp"
 #include "invar/parallel/stop_signals.hpp"
 #include "invar/store/campaign_store.hpp"
 
@@ -34,7 +30,8 @@ std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Reque
       request.directory,
       store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
                           .segment_seconds = study.campaign.segment_seconds,
-                          .segment_megabytes = study.campaign.segment_megabytes});
+                          .segment_megabytes = study.campaign.segment_megabytes,
+                          .retry_failed = request.retry_failed});
 }
 
 /// Puts a changed study in place. What was told under the old one is finished first: after that
@@ -65,6 +62,13 @@ Opened open(const Study& study, const Request& request) {
     request.say(note);
   }
   continue_from_record(*opened.store, *opened.method, request.say);
+  if (request.retry_failed) {
+    const std::int64_t num_again = opened.store->num_to_retry();
+    request.say(fmt::format(
+        "{} failed runs of the round under way are run again; {} others stay as they are: the "
+        "model said so itself, or the method has been told of them",
+        num_again, opened.store->num_failed() - num_again));
+  }
   return opened;
 }
 
@@ -162,67 +166,24 @@ int drive(const Study& study, const Request& request, const Opened& opened,
   }
 }
 
-/// How long groups that are still at work may take to leave when the campaign ends, in seconds.
-constexpr double patience_s = 5.0;
-/// The same when there is no time left.
-constexpr double patience_at_the_end_s = 1.0;
-
 }  // namespace
 
 Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request,
                 parallel::StopControl& stop) {
-  const parallel::Comm& all = groups.all();
-  const auto model = evaluation::make_model(
-      groups, study.make_model,
-      {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
-
-  std::unique_ptr<method::Evaluator> evaluator;
-  evaluation::PoolEvaluator* pool = nullptr;
-  const Opened opened = parallel::agree(all, [&]() -> Opened {
-    if (!groups.is_manager()) {
-      return {};
-    }
-    if (all.size() == 1) {
-      evaluator =
-          std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
-    } else {
-      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
-      pool = owned.get();
-      evaluator = std::move(owned);
-    }
-    Opened campaign = open(study, request);
-    evaluator->learn(campaign.store->recent_run_times());
-    return campaign;
-  });
-
-  int exit_code = 0;
-  std::exception_ptr failure;
-  if (groups.is_manager()) {
-    request.say(groups.description(study.evaluation.concurrency));
-    try {
-      exit_code = drive(study, request, opened,
-                        {.evaluator = *evaluator, .stop = stop, .num_ranks = all.size()});
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (pool != nullptr) {
-      pool->shut_down(stop.is_due() ? patience_at_the_end_s : patience_s);
-      if (pool->must_abort()) {
-        // The others cannot be waited for; MPI still reads the buffers of what was sent to them.
-        std::ignore = evaluator.release();
-        if (failure) {
-          std::rethrow_exception(failure);
-        }
-        return {.exit_code = exit_code, .must_abort = true};
-      }
-    }
-  } else {
-    evaluation::serve_model(groups, model.get());
-  }
-  parallel::agree_on(all, failure);
-  std::string code = std::to_string(exit_code);
-  parallel::broadcast(all, code);
-  return {.exit_code = std::stoi(code)};
+  Opened opened;
+  return run_with_workforce(
+      groups, study, stop,
+      {.prepare =
+           [&](method::Evaluator& evaluator) {
+             opened = open(study, request);
+             evaluator.learn(opened.store->recent_run_times());
+           },
+       .body =
+           [&](method::Evaluator& evaluator) {
+             request.say(groups.description(study.evaluation.concurrency));
+             return drive(study, request, opened,
+                          {.evaluator = evaluator, .stop = stop, .num_ranks = groups.all().size()});
+           }});
 }
 
 void pack(const std::filesystem::path& directory, const Study& study) {

@@ -81,7 +81,7 @@ class CampaignStore::Impl {
     std::vector<std::optional<method::Evaluation>> answers(
         static_cast<std::size_t>(round->num_samples()));
     for (Eigen::Index sample = 0; sample < round->num_samples(); ++sample) {
-      if (round->has(sample)) {
+      if (round->has(sample) && !is_to_retry(*round, sample)) {
         answers[static_cast<std::size_t>(sample)] = round->evaluation(sample);
       }
     }
@@ -93,10 +93,16 @@ class CampaignStore::Impl {
               const method::Evaluation& evaluation) {
     INVAR_EXPECTS(batch.round == begun_round_ && batch.round >= found_.history_end());
     StoredRound& round = pending_.back();
-    INVAR_EXPECTS(round.round() == batch.round && !round.row && !round.has(sample) &&
-                  round.fits(evaluation));
+    INVAR_EXPECTS(round.round() == batch.round && !round.row && round.fits(evaluation) &&
+                  (!round.has(sample) || is_to_retry(round, sample)));
     const double finished = seconds_since_1970();
     journal_->add_evaluation(batch.round, sample, evaluation, finished);
+    if (round.has(sample)) {
+      round.forget(sample);
+      --num_evaluations_;
+      --num_failed_;
+      remove_capsule(directory_, batch.first_id + sample);
+    }
     round.set(sample, evaluation, finished);
     ++num_evaluations_;
     if (evaluation.status != method::Status::ok) {
@@ -104,6 +110,16 @@ class CampaignStore::Impl {
       has_unsynced_capsules_ = true;
       write_capsule(directory_, round.batch(), sample, evaluation, finished);
     }
+  }
+
+  [[nodiscard]] std::int64_t num_to_retry() const {
+    std::int64_t count = 0;
+    for (const StoredRound& round : pending_) {
+      for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+        count += round.has(sample) && is_to_retry(round, sample) ? 1 : 0;
+      }
+    }
+    return count;
   }
 
   [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t number) {
@@ -207,6 +223,11 @@ class CampaignStore::Impl {
   [[nodiscard]] double elapsed_seconds() const { return elapsed_seconds_; }
 
  private:
+  /// @pre round.has(sample)
+  [[nodiscard]] bool is_to_retry(const StoredRound& round, Eigen::Index sample) const {
+    return options_.retry_failed && !round.row && can_be_retried(round.facts(sample).status);
+  }
+
   /// One after the last round that is told and stored.
   [[nodiscard]] std::int64_t stored_end() const {
     const bool ends_with_open_round = !pending_.empty() && !pending_.back().row;
@@ -365,6 +386,9 @@ std::int64_t CampaignStore::num_evaluations() const {
 }
 std::int64_t CampaignStore::num_failed() const {
   return impl_->num_failed();
+}
+std::int64_t CampaignStore::num_to_retry() const {
+  return impl_->num_to_retry();
 }
 std::vector<double> CampaignStore::recent_run_times() const {
   return impl_->recent_run_times();

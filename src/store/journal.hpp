@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,14 @@ JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_ro
 /// The same, of bytes that were read before; `path` is for messages.
 JournalEnd parse_journal(const std::filesystem::path& path, std::string_view bytes,
                          std::int64_t first_round, std::vector<StoredRound>& rounds);
+
+/// The journals' bytes by path, of a campaign that may be running: as they are at one moment, when
+/// a segment closes meanwhile.
+std::map<std::filesystem::path, std::string> read_all_journals(
+    const std::filesystem::path& campaign);
+
+/// The round of the first batch of a journal; none where it has no sound batch.
+std::optional<std::int64_t> first_round_of_journal(std::string_view bytes);
 
 /// Begins a journal with some rounds in it, durably: it is complete before it has its name.
 /// @return its length

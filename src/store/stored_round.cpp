@@ -122,6 +122,16 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   num_failed_ += evaluation.status != method::Status::ok ? 1 : 0;
 }
 
+void StoredRound::forget(Eigen::Index sample) {
+  INVAR_EXPECTS(has(sample));
+  if (qois_.size() > 0) {
+    qois_.col(sample).setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
+  finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
+  --num_recorded_;
+  num_failed_ -= facts(sample).status != method::Status::ok ? 1 : 0;
+}
+
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
   method::Evaluation evaluation = facts(sample);
   if (has_qois(evaluation.status) && qois_.size() > 0) {
@@ -138,6 +148,12 @@ std::uint64_t batch_hash(const method::Batch& batch) {
     hash = core::mix_bits(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
   }
   return hash;
+}
+
+bool can_be_retried(method::Status status) {
+  using method::Status;
+  return status == Status::timeout || status == Status::crashed || status == Status::transport ||
+         status == Status::cancelled;
 }
 
 bool has_qois(method::Status status) {

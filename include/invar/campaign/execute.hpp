@@ -28,6 +28,7 @@ struct Request {
   std::filesystem::path base;               // that `inference.initial.from` is relative to
   std::optional<store::Manifest> creation;  // a new campaign with this content; else it is resumed
   std::optional<Change> change;             // a changed study to put in place at a resume
+  bool retry_failed = false;                // as store::StoreOptions has it
   std::optional<std::int64_t> stop_after;   // end in good order after so many rounds
   std::vector<method::Observer*> observers;
   /// Messages for people; called on rank 0 once the directory (and its log) is there.

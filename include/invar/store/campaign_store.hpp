@@ -25,6 +25,8 @@ struct StoreOptions {
   double fsync_interval_s = 0.2;    // how long an answer may be safe from a kill, yet not from a
                                     // power failure
   double lock_timeout_s = 10.0;     // how long to wait for another program to let go
+  bool retry_failed = false;        // runs of a round not told yet that the world let fail
+                                    // (timeout, crashed, transport, cancelled) count as not done
 };
 
 /// The campaign directory, open for one program: the journal, history, restart files and view.
@@ -84,7 +86,8 @@ class CampaignStore {
 
   /// The recorded answers to this batch, by sample; none where the model has to run.
   ///
-  /// A batch that is new is journalled before this returns.
+  /// A batch that is new is journalled before this returns. With `retry_failed` the answers to
+  /// repeat are left out; what is recorded for them then takes their place.
   ///
   /// @pre rounds come without gaps, from restart_point()->num_rounds on (from 0 without one)
   /// @throws Error(data)  when another batch is recorded for this round
@@ -95,7 +98,7 @@ class CampaignStore {
   ///
   /// Cost: one write(2).
   ///
-  /// @pre the batch is the one begun last, and the sample had no answer
+  /// @pre the batch is the one begun last, and `begin_batch` gave no answer for the sample
   /// @throws Error(io)
   void record(const method::Batch& batch, Eigen::Index sample,
               const method::Evaluation& evaluation);
@@ -137,6 +140,8 @@ class CampaignStore {
   /// Evaluations stored, in history and journal, also those of rounds that wait to be replayed.
   [[nodiscard]] std::int64_t num_evaluations() const;
   [[nodiscard]] std::int64_t num_failed() const;
+  /// Failed runs of the round that is not told yet that `retry_failed` repeats.
+  [[nodiscard]] std::int64_t num_to_retry() const;
   /// How long the newest evaluations took, in seconds, oldest first: those of the journal, or of
   /// the last segment of history when that has none.
   /// @throws Error(data, io)  when that segment cannot be read
