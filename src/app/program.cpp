@@ -43,7 +43,8 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
           stdout, 0);
     case Command::pack: {
       const std::filesystem::path directory = arguments.directory;
-      campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study);
+      campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study,
+                     [](const std::string& note) { print("invar: " + note + "\n", stderr, 0); });
       return 0;
     }
     default:

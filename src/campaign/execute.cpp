@@ -173,8 +173,10 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
   return {.exit_code = std::stoi(code)};
 }
 
-void pack(const std::filesystem::path& directory, const Study& study) {
+void pack(const std::filesystem::path& directory, const Study& study,
+          const std::function<void(const std::string&)>& say) {
   Request request;
+  request.say = say;
   request.directory = directory;
   request.base = directory;
   const Opened opened = open(study, request);
