@@ -1,5 +1,6 @@
 #include "invar/app/program.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -77,6 +78,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
 }  // namespace
 
 int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
+  // A file at the limit of the shell (ulimit -f) is to be an error of the write, not the end. A
+  // handler, unlike SIG_IGN, is not inherited by programs that are started.
+  std::signal(SIGXFSZ, [](int /*signal*/) {});
   const Arguments arguments = parse_arguments(argc, argv);
   // Outside the `try`: what one rank alone throws must end the job before the session waits.
   const parallel::Session session(argc, argv);
