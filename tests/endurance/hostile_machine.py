@@ -110,11 +110,13 @@ def limited_files(lab):
     if not shutil.which("prlimit"):
         return print("limited files: left out, there is no prlimit")
     num_failures = 0
-    sizes = share_of(range(400, 40000, 400))
-    for num_bytes in sizes:
+    sizes = share_of(range(400, 40000, 200))
+    for i, num_bytes in enumerate(sizes):
         where = f"files of at most {num_bytes} bytes"
         campaign = lab.folder / "limited"
-        result = lab.run(campaign, wrapper=["prlimit", f"--fsize={num_bytes}"])
+        # By turns the history is what grows too large, or the journal.
+        result = lab.run(campaign, "--set", f"campaign.segment_seconds={1000 * (i % 2)}",
+                         wrapper=["prlimit", f"--fsize={num_bytes}"])
         num_failures += 1
         must_fail(result, campaign, where, "File too large")
         must_recover(lab, campaign, where, 1)
