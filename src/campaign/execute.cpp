@@ -37,7 +37,8 @@ Opened open(const Study& study, const Request& request) {
       request.directory,
       store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
                           .segment_seconds = study.campaign.segment_seconds,
-                          .segment_megabytes = study.campaign.segment_megabytes});
+                          .segment_megabytes = study.campaign.segment_megabytes,
+                          .fsync_interval_s = study.campaign.fsync_interval_s});
   if (request.change) {
     opened.store->replace_manifest(*request.change);
   }
