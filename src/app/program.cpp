@@ -1,5 +1,6 @@
 #include "invar/app/program.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -49,7 +50,8 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
     case Command::pack: {
       const std::filesystem::path directory = arguments.directory;
       store::read_manifest(directory);  // for its checksums
-      campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study);
+      campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study,
+                     [](const std::string& note) { print("invar: " + note + "\n", stderr, 0); });
       return 0;
     }
     default:
@@ -91,6 +93,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
 }  // namespace
 
 int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
+  // A file at the limit of the shell (ulimit -f) is to be an error of the write, not the end. A
+  // handler, unlike SIG_IGN, is not inherited by programs that are started.
+  std::signal(SIGXFSZ, [](int /*signal*/) {});
   const Arguments arguments = parse_arguments(argc, argv);
   parallel::StopControl stop;
   std::optional<parallel::StopSignals> signals;  // before MPI: a signal may come at any time

@@ -6,6 +6,7 @@
 #include "app/parameter_table.hpp"
 #include "app/progress.hpp"
 #include "campaign/json_number.hpp"
+#include "campaign/status_text.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::app {
@@ -13,37 +14,44 @@ namespace {
 
 using campaign::json_number;
 using campaign::json_numbers;
+using campaign::RecordedStatus;
 using nlohmann::json;
 
-/// status.json, or an empty object while there is none. What says "running" and is in nobody's
-/// hands was interrupted.
-json status_of(const store::CampaignSummary& summary) {
-  json status = json::parse(summary.status_json.value_or("{}"), nullptr, false);
-  if (!status.is_object()) {
-    return json::object();
+struct Shown {
+  store::CampaignSummary summary;
+  RecordedStatus status;
+};
+
+/// What says "running" and is in nobody's hands was interrupted.
+Shown look_at(const std::filesystem::path& directory) {
+  Shown shown{.summary = store::read_summary(directory), .status = {}};
+  shown.status = campaign::read_status(shown.summary.status_json);
+  if (shown.status.is_damaged) {
+    shown.summary.notes.push_back((directory / "status.json").string() +
+                                  " is damaged and left out; the next resume writes it anew");
   }
-  if (status.value("status", "") == "running" && !summary.is_open) {
-    status["status"] = "interrupted";
-    status["message"] = "`invar resume` continues it";
+  if (shown.status.status == "running" && !shown.summary.is_open) {
+    shown.status.status = "interrupted";
+    shown.status.message = "`invar resume` continues it";
   }
-  return status;
+  return shown;
 }
 
 }  // namespace
 
 std::string show_json(const std::filesystem::path& directory) {
-  const store::CampaignSummary summary = store::read_summary(directory);
-  const json status = status_of(summary);
+  const auto [summary, status] = look_at(directory);
   json shown = {
-      {"status", status.value("status", "unknown")},
-      {"stop_reason", status.value("stop_reason", "none")},
+      {"status", status.status},
+      {"stop_reason", status.stop_reason},
       {"rounds", summary.num_rounds},
       {"evaluations", summary.num_evaluations},
       {"failed", summary.num_failed},
       {"posterior", nullptr},
       {"elbo", nullptr},
       {"normalised_elbo", nullptr},
-      {"seconds", status.value("seconds", 0.0)},
+      {"seconds", status.seconds},
+      {"notes", summary.notes},
   };
   if (const auto& posterior = summary.posterior) {
     json covariance = json::array();
@@ -57,20 +65,18 @@ std::string show_json(const std::filesystem::path& directory) {
     shown["elbo"] = json_number(posterior->elbo);
     shown["normalised_elbo"] = json_number(posterior->normalised_elbo);
   }
-  return shown.dump(2) + "\n";
+  return shown.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 std::string show_text(const std::filesystem::path& directory) {
-  const store::CampaignSummary summary = store::read_summary(directory);
-  const json status = status_of(summary);
+  const auto [summary, status] = look_at(directory);
   std::string text = fmt::format("campaign {}\n", directory.string());
-  if (status.contains("status")) {
-    const std::string reason = status.value("stop_reason", "none");
-    text += fmt::format("status        {}{}, {}\n", status.value("status", "unknown"),
-                        reason == "none" ? "" : " (" + reason + ")",
-                        duration_text(status.value("seconds", 0.0)));
-    if (const std::string message = status.value("message", ""); !message.empty()) {
-      text += fmt::format("              {}\n", message);
+  if (summary.status_json && !status.is_damaged) {
+    text += fmt::format("status        {}{}, {}\n", status.status,
+                        status.stop_reason == "none" ? "" : " (" + status.stop_reason + ")",
+                        duration_text(status.seconds));
+    if (!status.message.empty()) {
+      text += fmt::format("              {}\n", status.message);
     }
   }
   text += fmt::format("rounds        {}\n", summary.num_rounds);
@@ -78,9 +84,6 @@ std::string show_text(const std::filesystem::path& directory) {
                       summary.num_failed, summary.num_journalled);
   for (const std::string& note : summary.notes) {
     text += "note          " + note + "\n";
-  }
-  if (!summary.notes.empty()) {
-    text += "              `invar pack` makes campaign.h5 anew from the records\n";
   }
   if (!summary.posterior) {
     return text +

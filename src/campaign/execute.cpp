@@ -31,6 +31,7 @@ std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Reque
       store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
                           .segment_seconds = study.campaign.segment_seconds,
                           .segment_megabytes = study.campaign.segment_megabytes,
+                          .fsync_interval_s = study.campaign.fsync_interval_s,
                           .retry_failed = request.retry_failed});
 }
 
@@ -186,8 +187,10 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
            }});
 }
 
-void pack(const std::filesystem::path& directory, const Study& study) {
+void pack(const std::filesystem::path& directory, const Study& study,
+          const std::function<void(const std::string&)>& say) {
   Request request;
+  request.say = say;
   request.directory = directory;
   request.base = directory;
   const Opened opened = open(study, request);

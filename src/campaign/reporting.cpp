@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "campaign/json_number.hpp"
+#include "campaign/status_text.hpp"
 #include "invar/parallel/stop_signals.hpp"
 #include "invar/store/summary.hpp"
 
@@ -30,9 +31,7 @@ void StatusWriter::write_if_possible(const std::string& status,
 }
 
 int recorded_ranks(const std::filesystem::path& directory) {
-  const auto status = store::read_summary(directory).status_json;
-  const nlohmann::json parsed = nlohmann::json::parse(status.value_or("{}"), nullptr, false);
-  return parsed.is_object() ? parsed.value("ranks", 1) : 1;
+  return read_status(store::read_summary(directory).status_json).ranks;
 }
 
 void StatusWriter::write_if_silent() {
@@ -84,7 +83,7 @@ void StatusWriter::write(const std::string& status, method::StopReason reason,
   for (const auto& [name, value] : last_round_.scalars) {
     last_round[name] = json_number(value);
   }
-  const nlohmann::json text = {
+  const nlohmann::json values = {
       {"status", status},
       {"stop_reason", method::stop_reason_name(reason)},
       {"message", message},
@@ -96,7 +95,7 @@ void StatusWriter::write(const std::string& status, method::StopReason reason,
       {"updated", static_cast<std::int64_t>(std::time(nullptr))},
       {"last_round", last_round},
   };
-  store_->write_status(text.dump(2) + "\n");
+  store_->write_status(status_text(values));
 }
 
 void ViewRefresher::on_round(const method::RoundReport& /*report*/) {

@@ -282,7 +282,7 @@ class CampaignStore::Impl {
   /// Makes the journal of the segment after history the only one, with what is pending in it.
   void open_journal() {
     const std::int64_t number = found_.next_number();
-    if (found_.journals != std::vector{number}) {
+    if (found_.journals != std::vector{number} || std::exchange(found_.has_holes, false)) {
       const std::uint64_t bytes = write_journal(journal_path(directory_, number), pending_);
       journal_.reset();
       journal_.emplace(journal_path(directory_, number), bytes, syncer_);

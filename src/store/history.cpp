@@ -150,8 +150,20 @@ HistoryEntry read_history_entry(const fs::path& campaign, std::int64_t number) {
           .num_failed = seal.count("failed")};
 }
 
+void verify_history_file(const HistoryEntry& entry) {
+  try {
+    verify_sealed_file(entry.path, kind);
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                fmt::format("{}; put it back from a copy, or have its rounds and all later ones "
+                            "computed again: move away this file and those of later numbers in "
+                            "history/, those in journal/, and those in restart/ after round {}",
+                            error.what(), entry.first_round));
+  }
+}
+
 Segment read_history(const HistoryEntry& entry) {
-  verify_sealed_file(entry.path, kind);
+  verify_history_file(entry);
   try {
     const h5::Handle file = h5::open_on_disk(entry.path);
     Segment segment{.evaluations = read_evaluations(file.get()), .rounds = read_rounds(file.get())};

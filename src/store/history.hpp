@@ -35,6 +35,10 @@ std::vector<std::int64_t> list_history(const std::filesystem::path& campaign);
 /// @throws Error(data)  when it is damaged or foreign
 HistoryEntry read_history_entry(const std::filesystem::path& campaign, std::int64_t number);
 
+/// Verifies a segment's checksum.
+/// @throws Error(data)  when it is damaged; names the file and the remedy
+void verify_history_file(const HistoryEntry& entry);
+
 /// Reads a segment, its checksum verified first.
 /// @throws Error(data)  when it is damaged or foreign; names the file
 Segment read_history(const HistoryEntry& entry);

@@ -1,5 +1,6 @@
 #include "store/journal.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fcntl.h>
@@ -47,6 +48,25 @@ class Reader {
     }
     throw Error(ErrorKind::data,
                 "a record is of an unknown kind; it was written by another version of invar");
+  }
+
+  /// Behind a hole what belongs to lost records is no contradiction.
+  [[nodiscard]] bool takes(std::string_view payload) {
+    try {
+      take(payload);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  /// A round after one that is not told depends on answers that may come out otherwise now.
+  void drop_after_first_untold() {
+    const auto untold = std::find_if(rounds_.begin(), rounds_.end(),
+                                     [](const StoredRound& round) { return !round.row; });
+    if (untold != rounds_.end()) {
+      rounds_.erase(untold + 1, rounds_.end());
+    }
   }
 
  private:
@@ -141,7 +161,18 @@ JournalEnd parse_journal(const fs::path& path, std::string_view bytes, std::int6
     }
     rest.remove_prefix(record_head_bytes + payload->size());
   }
-  return {.sound_bytes = bytes.size() - rest.size(), .file_bytes = bytes.size()};
+  JournalEnd end{.sound_bytes = bytes.size() - rest.size(), .file_bytes = bytes.size()};
+  while (!rest.empty()) {
+    const auto payload = next_payload(rest);
+    const bool is_record = payload && is_known_kind(*payload);
+    const std::size_t size = is_record ? record_head_bytes + payload->size() : 1;
+    end.salvaged_bytes += is_record && reader.takes(*payload) ? size : 0;
+    rest.remove_prefix(size);
+  }
+  if (end.salvaged_bytes > 0) {
+    reader.drop_after_first_untold();
+  }
+  return end;
 }
 
 std::map<fs::path, std::string> read_all_journals(const fs::path& campaign) {

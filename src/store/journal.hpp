@@ -28,10 +28,17 @@ std::vector<std::int64_t> list_journals(const std::filesystem::path& campaign);
 struct JournalEnd {
   std::uint64_t sound_bytes = 0;  // up to the first record that is torn or damaged
   std::uint64_t file_bytes = 0;
+  std::uint64_t salvaged_bytes = 0;  // in sound records after that one: no kill leaves such a hole
+
+  [[nodiscard]] std::uint64_t lost_bytes() const {
+    return file_bytes - sound_bytes - salvaged_bytes;
+  }
 };
 
 /// Adds the content of a journal to `rounds`, which are those from `first_round` on, without gaps.
-/// What is known already, or belongs to earlier rounds, is passed over.
+/// What is known already, or belongs to earlier rounds, is passed over. After a damaged record
+/// those that follow it are looked for; they count as far as they still fit, up to the first round
+/// that is not told.
 /// @throws Error(data)  when the file is not a journal of this version, or contradicts `rounds`
 /// @throws Error(io)
 JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_round,

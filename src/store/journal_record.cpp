@@ -1,6 +1,7 @@
 #include "store/journal_record.hpp"
 
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "invar/core/error.hpp"
@@ -68,7 +69,7 @@ class Decoder {
     const auto rows = get<std::int64_t>();
     const auto cols = get<std::int64_t>();
     const auto have = static_cast<std::int64_t>(rest_.size() / sizeof(double));
-    if (rows < 0 || cols < 0 || (rows > 0 && cols > have / rows)) {
+    if (rows < 0 || cols < 0 || (rows > 0 && cols > have / rows) || (rows == 0 && cols > 1)) {
       throw_nonsense();
     }
     Eigen::MatrixXd matrix(rows, cols);
@@ -85,11 +86,12 @@ class Decoder {
     }
     return matrix;
   }
-  void finish() const {
-    if (!rest_.empty()) {
+  void require(bool is_sound) const {
+    if (!is_sound) {
       throw_nonsense();
     }
   }
+  void finish() const { require(rest_.empty()); }
 
  private:
   std::string_view take(std::uint64_t count) {
@@ -174,12 +176,18 @@ RecordKind record_kind(std::string_view payload) {
   return static_cast<RecordKind>(payload.front());
 }
 
+bool is_known_kind(std::string_view payload) {
+  const RecordKind kind = record_kind(payload);
+  return kind == RecordKind::batch || kind == RecordKind::evaluation || kind == RecordKind::round;
+}
+
 method::Batch decode_batch(std::string_view payload) {
   Decoder in(payload);
   method::Batch batch;
   batch.round = in.get<std::int64_t>();
   batch.first_id = in.get<std::int64_t>();
   batch.points = in.get_matrix();
+  in.require(batch.round >= 0 && batch.first_id >= 0);
   in.finish();
   return batch;
 }
@@ -197,6 +205,8 @@ EvaluationRecord decode_evaluation(std::string_view payload) {
   record.evaluation.host = in.get_string();
   record.evaluation.message = in.get_string();
   record.evaluation.qois = in.get_vector();
+  in.require(record.round >= 0 && record.sample >= 0 && std::isfinite(record.finished) &&
+             record.evaluation.status <= method::Status::cancelled);
   in.finish();
   return record;
 }
@@ -217,6 +227,7 @@ RoundRecord decode_round(std::string_view payload) {
   record.row.proposal_mean = in.get_vector();
   record.row.proposal_std = in.get_vector();
   record.row.messages = in.get_string();
+  in.require(record.round >= 0 && record.row.mean.size() == record.row.std.size());
   in.finish();
   return record;
 }

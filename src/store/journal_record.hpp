@@ -40,6 +40,7 @@ std::optional<std::string_view> next_payload(std::string_view bytes);
 inline constexpr std::size_t record_head_bytes = 8;
 
 RecordKind record_kind(std::string_view payload);
+bool is_known_kind(std::string_view payload);
 
 // @throws Error(data)  when the payload, sound as it is, is not one of this version
 method::Batch decode_batch(std::string_view payload);

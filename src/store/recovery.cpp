@@ -65,10 +65,33 @@ void recover_journals(const fs::path& campaign, Recovered& found) {
     const fs::path path = journal_path(campaign, number);
     const JournalEnd end = read_journal(path, found.history_end(), found.pending);
     found.sound_journal_bytes = end.sound_bytes;
-    if (end.sound_bytes < end.file_bytes) {
+    if (end.salvaged_bytes > 0) {
+      found.has_holes = true;
+      const fs::path aside = path.string() + ".damaged";
+      write_file(aside, {read_file(path)});
+      found.notes.push_back(
+          fmt::format("{}: {} bytes from byte {} on are damaged; {} bytes of sound records after "
+                      "them are kept, and the file as it was as {}",
+                      path.string(), end.lost_bytes(), end.sound_bytes, end.salvaged_bytes,
+                      aside.filename().string()));
+    } else if (end.lost_bytes() > 0) {
       found.notes.push_back(fmt::format("{}: cut {} bytes of a torn or damaged tail", path.string(),
-                                        end.file_bytes - end.sound_bytes));
+                                        end.lost_bytes()));
     }
+  }
+}
+
+/// Looks through history before anything is run, newest first, as far as that costs no time. What
+/// is older is looked through whenever campaign.h5 is written.
+void verify_history(const Recovered& found) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
+  std::uint64_t num_bytes = 0;
+  for (auto entry = found.history.rbegin(); entry != found.history.rend(); ++entry) {
+    num_bytes += fs::file_size(entry->path);
+    if (num_bytes > most_bytes) {
+      return;
+    }
+    verify_history_file(*entry);
   }
 }
 
@@ -116,6 +139,7 @@ Recovered recover(const fs::path& campaign) {
   Recovered found;
   found.journals = list_journals(campaign);
   recover_history(campaign, found);
+  verify_history(found);
   recover_journals(campaign, found);
   recover_restart(campaign, found);
   return found;

@@ -19,6 +19,7 @@ struct Recovered {
   std::optional<RestartPoint> restart;    // the newest sound one
   std::vector<std::int64_t> journals;     // numbers of the journal files there are
   std::uint64_t sound_journal_bytes = 0;  // of the last of them
+  bool has_holes = false;                 // in a journal: `pending` is to be written anew
   std::vector<std::string> notes;         // for people
 
   /// The first round that is not in history.

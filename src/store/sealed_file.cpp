@@ -1,6 +1,7 @@
 #include "store/sealed_file.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -38,6 +39,14 @@ std::string own_crc(std::string_view block) {
   return fmt::format("{:08x}", crc.value());
 }
 
+/// All of a text as a number that is not negative.
+template <class T>
+bool read_number(const std::string& text, T& value, int base = 10) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  return error == std::errc() && stop == end && value >= 0;
+}
+
 std::optional<Seal> parse_block(const std::string& block) {
   if (block.size() != Seal::num_bytes || !block.starts_with(magic) ||
       block.substr(own_crc_at) != own_crc(block)) {
@@ -48,14 +57,18 @@ std::optional<Seal> parse_block(const std::string& block) {
   std::string name;
   std::string value;
   while (lines >> name >> value) {
+    bool is_sound = true;
     if (name == "kind") {
       seal.kind = value;
     } else if (name == "bytes") {
-      seal.body_bytes = std::stoull(value);
+      is_sound = read_number(value, seal.body_bytes);
     } else if (name == "crc32c") {
-      seal.body_crc = static_cast<std::uint32_t>(std::stoul(value, nullptr, 16));
+      is_sound = read_number(value, seal.body_crc, 16);
     } else {
-      seal.counts[name] = std::stoll(value);
+      is_sound = read_number(value, seal.counts[name]);
+    }
+    if (!is_sound) {
+      return std::nullopt;
     }
   }
   return seal;
@@ -69,7 +82,7 @@ Seal read_seal(const File& file, const std::string& kind) {
     throw Error(
         ErrorKind::data,
         block.starts_with(magic)
-            ? fmt::format("{} is damaged: the checksum of its first 512 bytes is wrong", path)
+            ? fmt::format("{} is damaged: its first 512 bytes are not as they were written", path)
             : fmt::format("{} is not a {} file of invar, or its beginning is damaged", path, kind));
   }
   if (seal->kind != kind) {

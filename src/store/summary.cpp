@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "invar/core/error.hpp"
 #include "store/files.hpp"
 #include "store/hdf5.hpp"
@@ -33,7 +35,11 @@ void count_stored(const fs::path& campaign, CampaignSummary& summary) {
   std::vector<StoredRound> journalled;
   for (const auto& [path, bytes] : journals) {
     try {
-      parse_journal(path, bytes, summary.num_rounds, journalled);
+      const JournalEnd end = parse_journal(path, bytes, summary.num_rounds, journalled);
+      if (end.lost_bytes() > 0 && !summary.is_open) {  // else it is being written
+        summary.notes.push_back(fmt::format("{}: {} bytes that are torn or damaged are left out",
+                                            path.string(), end.lost_bytes()));
+      }
     } catch (const Error& error) {
       summary.notes.emplace_back(error.what());
     }
@@ -79,7 +85,8 @@ CampaignSummary read_summary(const fs::path& directory) {
     try {
       summary.posterior = read_posterior(view);
     } catch (const Error& error) {
-      summary.notes.emplace_back(error.what());
+      summary.notes.push_back(
+          fmt::format("{}; `invar pack` makes it anew from the records", error.what()));
     }
   }
   return summary;

@@ -1,18 +1,26 @@
 // The same answer, whatever the ranks, groups, stops and kills.
+#include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
 #include <random>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "app/campaign_fixture.hpp"
 
 namespace invar::test {
 namespace {
+
+namespace fs = std::filesystem;
 
 class CampaignEquality : public ProgramTest {
  protected:
@@ -78,47 +86,133 @@ TEST_F(CampaignEquality, HoldsForSlowRoundsThatCloseASegmentEach) {
   EXPECT_EQ(difference("reference", "segments"), "");
 }
 
-/// Starts a command in a process group of its own and kills all of it after a while.
-void kill_after(const std::string& command, double seconds) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::setpgid(0, 0);
-    ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-    ::_exit(127);
-  }
-  ::setpgid(child, child);
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  ::kill(-child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-}
+/// A campaign that is killed again and again, in a folder where others are, too.
+class Victim {
+ public:
+  Victim(fs::path folder, const std::string& name, std::string options, unsigned seed)
+      : folder_(std::move(folder)),
+        campaign_(folder_ / name),
+        calls_(folder_ / (name + "-calls")),
+        run_("run study.yaml --campaign " + name + std::move(options)),
+        resume_("resume " + name),
+        random_(seed) {}
 
-TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
-  const int num_kills = std::max(10, static_cast<int>(100 * endurance_scale()));
-  std::mt19937 random(20);
-  std::uniform_real_distribution<double> seconds(0.1, 1.2);
-  const std::string slow = " --set model.sleep_s=0.004 --set campaign.segment_seconds=0.1";
-  ASSERT_EQ(invar("run study.yaml --campaign uninterrupted" + slow, 4).exit_code, 0);
-
-  int num_kills_done = 0;
-  for (int campaign = 0; num_kills_done < num_kills; ++campaign) {
-    const std::string name = "killed" + std::to_string(campaign);
-    bool is_started = false;
-    for (int attempt = 0; attempt < 5; ++attempt) {
-      is_started = std::filesystem::exists(folder_ / name);
-      kill_after("cd " + folder_.path().string() + " && exec " + on_ranks(4, program()) + " " +
-                     (is_started ? "resume " + name : "run study.yaml --campaign " + name + slow) +
-                     " >/dev/null 2>&1",
-                 seconds(random));
-      ++num_kills_done;
+  /// Starts or resumes the campaign on four ranks and kills the job: mostly at a random moment once
+  /// the model runs, else at one before that; by turns mpirun alone, whose ranks live on until they
+  /// notice, or all of it at once.
+  void start_and_kill() {
+    std::uniform_real_distribution<double> seconds(0.0, 0.3);
+    const bool waits_for_runs = random_() % 4 != 0;
+    const auto calls_before = num_calls();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setpgid(0, 0);
+      const std::string line = without_job(command(4) + " >/dev/null 2>&1");
+      ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+      ::_exit(127);
     }
-    is_started = std::filesystem::exists(folder_ / name);
-    const ProgramResult last =
-        invar(is_started ? "resume " + name : "run study.yaml --campaign " + name + slow, 3);
-
-    ASSERT_EQ(last.exit_code, 0) << last.err;
-    EXPECT_EQ(difference("uninterrupted", name), "") << name;
+    ::setpgid(child, child);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (waits_for_runs && num_calls() == calls_before && !has_ended(child) &&
+           std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(seconds(random_) * (waits_for_runs ? 1.0 : 4.0)));
+    const std::vector<pid_t> ranks = random_() % 2 == 0 ? pids_of_ranks() : std::vector<pid_t>{};
+    ::kill(-child, SIGKILL);
+    for (const pid_t rank : ranks) {
+      ::kill(rank, SIGKILL);
+    }
+    ::waitpid(child, nullptr, 0);
   }
+
+  /// The shell's line that goes on with the campaign, or begins it.
+  [[nodiscard]] std::string command(int num_ranks) const {
+    return "cd " + folder_.string() + " && INVAR_TOY_CALLS=" + calls_.string() + " exec " +
+           on_ranks(num_ranks, std::string(INVAR_BINARY_DIR) + "/tests/invar_with_toy") + " " +
+           (fs::exists(campaign_) ? resume_ : run_);
+  }
+
+  /// How many runs the model began.
+  [[nodiscard]] std::uintmax_t num_calls() const {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(calls_, error);
+    return error ? 0 : size;
+  }
+
+ private:
+  /// The processes of the program itself that have this campaign.
+  [[nodiscard]] std::vector<pid_t> pids_of_ranks() const {
+    std::vector<pid_t> pids;
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename();
+      if (name.find_first_not_of("0123456789") == std::string::npos &&
+          fs::read_symlink(entry.path() / "cwd", error) == folder_ &&
+          fs::read_symlink(entry.path() / "exe", error).filename() == "invar_with_toy" &&
+          read_file(entry.path() / "cmdline").find(campaign_.filename()) != std::string::npos) {
+        pids.push_back(std::stoi(name));
+      }
+    }
+    return pids;
+  }
+
+  static bool has_ended(pid_t child) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == child;
+  }
+
+  fs::path folder_;
+  fs::path campaign_;
+  fs::path calls_;
+  std::string run_;
+  std::string resume_;
+  std::mt19937 random_;
+};
+
+/// Four campaigns side by side, since a killed job's ranks hold the campaign for about a second
+/// more, for which the next one waits.
+TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
+  constexpr int num_victims = 4;
+  const int kills_of_each = std::max(1, static_cast<int>(50 * endurance_scale()));
+  // A killed job's ranks compute on; all of it takes several times as long as they live.
+  const std::string slow = " --set model.sleep_s=0.1 --set campaign.segment_seconds=0.1";
+  const Victim uninterrupted(folder_.path(), "uninterrupted", "", 0);
+  ASSERT_EQ(run_shell("sh -c '" + uninterrupted.command(1) + "'").exit_code, 0);
+
+  std::atomic<std::int64_t> num_repeated = 0;
+  std::vector<std::thread> lanes;
+  for (int lane = 0; lane < num_victims; ++lane) {
+    lanes.emplace_back([&, lane] {
+      int num_kills = 0;
+      for (int campaign = 0; num_kills < kills_of_each; ++campaign) {
+        const std::string name = fmt::format("killed{}-{}", lane, campaign);
+        Victim victim(folder_.path(), name, slow, static_cast<unsigned>(100 * lane + campaign));
+        const int num_here = std::min(5, kills_of_each - num_kills);
+        for (int kill = 0; kill < num_here; ++kill) {
+          victim.start_and_kill();
+        }
+        num_kills += num_here;
+        const ProgramResult last = run_shell("sh -c '" + victim.command(4) + "'");
+
+        EXPECT_EQ(last.exit_code, 0) << name << ": " << last.err;
+        EXPECT_EQ(difference("uninterrupted", name), "") << name;
+        // Each of three groups has one run at work and at most one answer on its way.
+        const auto repeated = static_cast<std::int64_t>(victim.num_calls()) -
+                              static_cast<std::int64_t>(uninterrupted.num_calls());
+        EXPECT_LE(repeated, 6 * num_here) << name;
+        num_repeated += repeated;
+      }
+    });
+  }
+  for (std::thread& lane : lanes) {
+    lane.join();
+  }
+  EXPECT_GT(num_repeated, 0) << "no kill met a run";
+  std::printf("%d kills; %d runs needed; %d repeated in all\n", num_victims * kills_of_each,
+              static_cast<int>(uninterrupted.num_calls()), static_cast<int>(num_repeated));
 }
 
 }  // namespace

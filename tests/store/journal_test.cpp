@@ -131,6 +131,29 @@ TEST(Journal, IsCutAtAFlippedByte) {
   }
 }
 
+TEST(Journal, KeepsTheSoundAnswersBehindADamagedOne) {
+  const TemporaryDirectory directory;
+  write_example(directory / "j");
+  std::string first;
+  std::string second;
+  encode_batch(first, make_batch(0));
+  encode_evaluation(second, 0, 2, make_evaluation(), 1002.0);
+  const std::size_t begin = 64 + first.size();
+
+  for (std::size_t i = begin; i < begin + second.size(); ++i) {
+    flip_byte(directory / "j", i);
+    std::vector<StoredRound> rounds;
+    const JournalEnd end = read_journal(directory / "j", 0, rounds);
+    EXPECT_EQ(end.sound_bytes, begin);
+    EXPECT_GE(end.lost_bytes(), second.size());
+    ASSERT_EQ(rounds.size(), 1U) << "the next round depends on the lost answer";
+    EXPECT_EQ(rounds[0].num_recorded(), 2);
+    EXPECT_FALSE(rounds[0].has(2));
+    EXPECT_FALSE(rounds[0].row.has_value());
+    flip_byte(directory / "j", i);  // back
+  }
+}
+
 TEST(Journal, IsCutAtZerosThatAPowerFailureLeft) {
   const TemporaryDirectory directory;
   write_example(directory / "j");

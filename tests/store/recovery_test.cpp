@@ -215,6 +215,27 @@ TEST_F(Recovery, CutsATornJournalAtEveryByteAndSaysSo) {
   }
 }
 
+TEST_F(Recovery, LosesOneAnswerToADamagedRecordAndKeepsTheFile) {
+  run_small(campaign_, never_closing(), {.runs = small_n - 1, .closes = false});
+  const fs::path journal = journal_path(campaign_, 0);
+  flip_byte(journal, fs::file_size(journal) / 2);
+  const std::string damaged = bytes_of(journal);
+
+  EXPECT_EQ(finish(), all_runs - (small_n - 2));
+
+  EXPECT_TRUE(has_note("segment-000000.log"));
+  EXPECT_EQ(bytes_of(journal.string() + ".damaged"), damaged);
+}
+
+TEST_F(Recovery, LosesOnlyWhatFollowsToADamagedRecordOfAnEarlierRound) {
+  run_small(campaign_, never_closing(), {.runs = 3 * small_n + 1, .closes = false});
+  const fs::path journal = journal_path(campaign_, 0);
+  flip_byte(journal, 64 + 200);  // the batch or an answer of round 0
+
+  EXPECT_GE(finish(), all_runs - small_n);
+  EXPECT_TRUE(has_note("segment-000000.log"));
+}
+
 TEST_F(Recovery, SkipsADamagedRestartFileAndSaysSo) {
   run_small(campaign_, closing_every_round(), {.runs = 4 * small_n + 1, .closes = false});
   const fs::path newest = restart_path(campaign_, 4);
@@ -251,15 +272,34 @@ TEST_F(Recovery, NamesADamagedHistorySegmentThatItNeeds) {
   EXPECT_NE(std::string(error.what()).find("segment-000002.h5"), std::string::npos);
 }
 
-TEST_F(Recovery, NamesADamagedHistorySegmentWhenPacking) {
-  run_small(campaign_, closing_every_round());
+TEST_F(Recovery, NamesADamagedHistorySegmentBeforeAnythingIsRun) {
+  run_small(campaign_, closing_every_round(), {.runs = 4 * small_n, .closes = false});
   flip_byte(history_path(campaign_, 1), 3000);
 
-  const Error error = failure();
+  try {
+    const CampaignStore store(campaign_);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_NE(std::string(error.what()).find("segment-000001.h5"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("after round 1"), std::string::npos);
+  }
+}
 
-  EXPECT_EQ(error.kind(), ErrorKind::data);
-  EXPECT_NE(std::string(error.what()).find("segment-000001.h5"), std::string::npos);
-  EXPECT_FALSE(fs::exists(campaign_ / "campaign.h5"));
+TEST_F(Recovery, ComputesTheRoundsOfADamagedHistorySegmentAgainWhenItIsMovedAway) {
+  run_small(campaign_, closing_every_round(), {.runs = 4 * small_n + 2, .closes = false});
+  flip_byte(history_path(campaign_, 2), 3000);
+
+  // What the message says.
+  for (const std::int64_t number : {2, 3}) {
+    fs::remove(history_path(campaign_, number));
+  }
+  fs::remove(journal_path(campaign_, 4));
+  for (const std::int64_t num_rounds : {3, 4}) {
+    fs::remove(restart_path(campaign_, num_rounds));
+  }
+
+  EXPECT_EQ(finish(), all_runs - 2 * small_n);
 }
 
 TEST_F(Recovery, MakesADamagedHistorySegmentAgainFromItsJournal) {

@@ -32,6 +32,10 @@ struct ProgramResult {
   std::string err;
 };
 
+/// The shell command in an environment in which it begins a job of its own: the tests themselves
+/// may be ranks of one.
+std::string without_job(const std::string& command);
+
 /// Runs a shell command and waits for it.
 ProgramResult run_shell(const std::string& command, double timeout_s = 60.0);
 

@@ -59,6 +59,8 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
 /// Writes campaign.h5 of a campaign from everything that is recorded.
 ///
 /// MPI: Manager only; without other ranks.
-void pack(const std::filesystem::path& directory, const Study& study);
+/// @param say  told what had to be repaired or passed over
+void pack(const std::filesystem::path& directory, const Study& study,
+          const std::function<void(const std::string&)>& say);
 
 }  // namespace invar::campaign

@@ -20,6 +20,7 @@ struct CampaignOptions {
   int restart_files_to_keep = 10;
   double segment_seconds = 5.0;  // a segment closes after a round once it is this old
   double segment_megabytes = 16.0;
+  double fsync_interval_s = 0.2;  // how old answers may get before a power failure spares them
 };
 
 /// Where the variational distribution starts: `inference.initial`.

@@ -44,7 +44,9 @@ class CampaignStore {
  public:
   /// Locks the campaign, cuts what a kill left behind, and finds where to go on.
   ///
-  /// Cost: the journal, one restart file, and 512 bytes of every history segment are read.
+  /// Cost: the journal, one restart file, the newest 64 MB of history (for their checksums; the
+  /// rest is verified whenever campaign.h5 is written) and 512 bytes of every other history segment
+  /// are read.
   ///
   /// @pre options.restart_files_to_keep >= 1
   /// @throws Error(no_input)  when the directory is not a campaign
