@@ -20,6 +20,7 @@ struct Arguments {
   std::optional<std::int64_t> stop_after;  // --stop-after N
   std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool is_json = false;                    // of show
+  bool shows_failures = false;             // of show
   bool is_markdown = false;                // of explain
   std::vector<std::string> petsc;          // what follows `--`
   std::optional<int> exit_code;            // --help, --version and errors: done already

@@ -1,12 +1,16 @@
 #include "app/show.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "app/progress.hpp"
+#include "app/study_bundle.hpp"
+#include "campaign/failure_report.hpp"
 #include "campaign/json_number.hpp"
+#include "invar/store/record.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::app {
@@ -84,6 +88,9 @@ std::string show_text(const std::filesystem::path& directory) {
   text += fmt::format("rounds        {}\n", summary.num_rounds);
   text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
                       summary.num_failed, summary.num_journalled);
+  if (summary.num_failed > 0) {
+    text += "failures      `invar show DIR --failures` says how, where and when\n";
+  }
   for (const std::string& note : summary.notes) {
     text += "note          " + note + "\n";
   }
@@ -109,6 +116,22 @@ std::string show_text(const std::filesystem::path& directory) {
     text += fmt::format("{:{}}  {:>14.7g}  {:>14.7g}  {}\n", posterior.names[j], width,
                         posterior.mean[row], posterior.std[row],
                         j < posterior.units.size() ? posterior.units[j] : "");
+  }
+  return text;
+}
+
+std::string show_failures(const std::filesystem::path& directory,
+                          const model::ModelRegistry& registry) {
+  store::RecordedEvaluations record = store::read_evaluations(directory);
+  const LoadedStudy loaded = load_study(directory / "study.yaml", {}, registry);
+  std::string text =
+      campaign::to_text(campaign::report_failures({.points = std::move(record.points),
+                                                   .names = loaded.study.space.names,
+                                                   .statuses = std::move(record.statuses),
+                                                   .hosts = std::move(record.hosts),
+                                                   .rounds = std::move(record.rounds)}));
+  for (const std::string& note : record.notes) {
+    text += "note          " + note + "\n";
   }
   return text;
 }
