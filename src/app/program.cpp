@@ -48,6 +48,7 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
           stdout, 0);
     case Command::pack: {
       const std::filesystem::path directory = arguments.directory;
+      store::read_manifest(directory);  // for its checksums
       campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study);
       return 0;
     }

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -102,26 +101,13 @@ void keep_start(const LoadedStudy& before, LoadedStudy& after, const fs::path& c
   }
 }
 
-/// Keys and data files that differ.
-std::vector<std::string> changes_between(const LoadedStudy& before, const LoadedStudy& after) {
-  std::vector<std::string> changes = changed_keys(before.study.resolved, after.study.resolved);
-  std::map<std::string, std::string> stored;
-  for (const auto& [path, copy] : before.copies) {
-    stored[copy.stored_name] = copy.bytes;
-  }
-  for (const auto& [path, copy] : after.copies) {
-    if (const auto found = stored.find(copy.stored_name);
-        found != stored.end() && found->second != copy.bytes) {
-      changes.push_back(copy.stored_name + ": " + path + " has other content now");
-    }
-  }
-  return changes;
-}
-
 Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
                  const model::ModelRegistry& registry) {
   const fs::path directory = arguments.directory;
   const fs::path stored = directory / "study.yaml";
+  const store::Manifest manifest = parallel::agree(world, [&] {
+    return world.rank() == 0 ? store::read_manifest(directory) : store::Manifest{};
+  });
   Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
@@ -130,16 +116,18 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
     return plan;
   }
   const fs::path given = arguments.study.empty() ? stored : fs::path(arguments.study);
-  LoadedStudy changed = load_study_on_all(world, given, overrides, registry);
+  LoadedStudy changed = load_study_on_all(world, given, overrides, registry, manifest.data_files);
   parallel::agree(world, [&] {
     if (world.rank() != 0) {
       return;
     }
     keep_start(plan.loaded, changed, directory, given.parent_path());
-    plan.changes = changes_between(plan.loaded, changed);
-    refuse_changes_that_mix(plan.changes);
+    plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
+    const ChangeKind kind = judge_changes(plan.changes);
     if (!plan.changes.empty()) {
-      plan.request.change = manifest_of(changed, directory);
+      plan.request.change = {.manifest = manifest_of(changed, directory),
+                             .before = plan.loaded.study,
+                             .moves_target = kind == ChangeKind::target};
     }
   });
   plan.loaded = std::move(changed);

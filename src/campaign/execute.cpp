@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "campaign/continuation.hpp"
 #include "campaign/reporting.hpp"
 #include "campaign/view.hpp"
 #include "invar/campaign/run.hpp"
@@ -28,29 +29,42 @@ struct Opened {
   std::unique_ptr<method::Method> method;
 };
 
+std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Request& request) {
+  return std::make_unique<store::CampaignStore>(
+      request.directory,
+      store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
+                          .segment_seconds = study.campaign.segment_seconds,
+                          .segment_megabytes = study.campaign.segment_megabytes});
+}
+
+/// Puts a changed study in place. What was told under the old one is finished first: after that
+/// the newest restart file is all that goes from one study to the other.
+void change_study(const Request& request) {
+  const Change& change = *request.change;
+  const auto store = open_store(change.before, request);
+  if (change.moves_target) {
+    const auto method = make_method(change.before, request.directory);
+    continue_from_record(*store, *method, [](const std::string&) {});
+    replay_told_rounds(change.before, *store, *method);
+  }
+  store->replace_manifest(change.manifest);
+}
+
 Opened open(const Study& study, const Request& request) {
   Opened opened;
   opened.method = make_method(study, request.base);
   if (request.creation) {
     store::create_campaign(request.directory, *request.creation);
   }
-  opened.store = std::make_unique<store::CampaignStore>(
-      request.directory,
-      store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
-                          .segment_seconds = study.campaign.segment_seconds,
-                          .segment_megabytes = study.campaign.segment_megabytes});
   if (request.change) {
-    opened.store->replace_manifest(*request.change);
+    change_study(request);
   }
+  opened.store = open_store(study, request);
   request.on_open(opened.store->log_path());
   for (const std::string& note : opened.store->recovery_notes()) {
     request.say(note);
   }
-  if (const auto& restart = opened.store->restart_point()) {
-    opened.method->restore(restart->state);
-    request.say(fmt::format("continuing after round {}, {} evaluations on record",
-                            restart->num_rounds, opened.store->num_evaluations()));
-  }
+  continue_from_record(*opened.store, *opened.method, request.say);
   return opened;
 }
 
@@ -148,13 +162,6 @@ int drive(const Study& study, const Request& request, const Opened& opened,
   }
 }
 
-/// Nobody to run the model: what is recorded is all there is.
-class NoEvaluator final : public method::Evaluator {
- public:
-  void evaluate(const method::Batch& /*batch*/, const std::vector<Eigen::Index>& /*samples*/,
-                const Sink& /*sink*/) override {}
-};
-
 /// How long groups that are still at work may take to leave when the campaign ends, in seconds.
 constexpr double patience_s = 5.0;
 /// The same when there is no time left.
@@ -224,17 +231,11 @@ void pack(const std::filesystem::path& directory, const Study& study) {
   request.base = directory;
   const Opened opened = open(study, request);
   store::CampaignStore& store = *opened.store;
-  NoEvaluator evaluator;
-  const LoopResult result = run({.method = *opened.method,
-                                 .evaluator = evaluator,
-                                 .store = store,
-                                 .evaluation = study.evaluation,
-                                 .observers = {}});
-  store.close_segment(*opened.method);
+  replay_told_rounds(study, store, *opened.method);
   store.write_view(make_view({.study = study,
                               .study_text = store.manifest().study_text,
                               .num_ranks = recorded_ranks(directory),
-                              .stop_reason = result.stop_reason,
+                              .stop_reason = opened.method->stop_reason(),
                               .method = *opened.method}));
 }
 

@@ -17,6 +17,7 @@
 #include "store/lock.hpp"
 #include "store/recovery.hpp"
 #include "store/restart_file.hpp"
+#include "store/seal.hpp"
 #include "store/segment.hpp"
 #include "store/view_file.hpp"
 
@@ -105,9 +106,17 @@ class CampaignStore::Impl {
     }
   }
 
+  [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t number) {
+    const StoredRound* round = find(number);
+    return round == nullptr ? std::nullopt : std::optional(round->batch());
+  }
+
+  [[nodiscard]] bool is_replayed() const { return next_round_ >= stored_end(); }
+
   void commit(std::int64_t number, const method::RoundDiagnostics& diagnostics, double seconds,
               const method::Method& told) {
-    INVAR_EXPECTS(number == begun_round_ && diagnostics.mean.size() == diagnostics.std.size());
+    INVAR_EXPECTS(number == begun_round_ && diagnostics.mean.size() == diagnostics.std.size() &&
+                  diagnostics.proposal_mean.size() == diagnostics.proposal_std.size());
     for (const auto& scalar : diagnostics.scalars) {
       INVAR_EXPECTS(!is_reserved_round_column(scalar.first));
     }
@@ -136,8 +145,8 @@ class CampaignStore::Impl {
   }
 
   void close_segment(const method::Method& told) {
-    if (next_round_ < stored_end()) {
-      return;  // still replaying: all is stored
+    if (!is_replayed()) {
+      return;  // all is stored
     }
     if (const std::int64_t num_told = next_round_ - found_.history_end(); num_told > 0) {
       if (std::exchange(has_unsynced_capsules_, false)) {
@@ -301,9 +310,18 @@ Manifest CampaignStore::manifest() const {
   return read_manifest(impl_->directory_);
 }
 
-void CampaignStore::replace_manifest(const Manifest& manifest) {
+void CampaignStore::replace_manifest(Manifest manifest) {
+  manifest.revision = this->manifest().revision + 1;
   write_data_files(impl_->directory_, manifest.data_files);
-  write_file(impl_->directory_ / "study.yaml", {manifest.study_text});
+  write_file(impl_->directory_ / "study.yaml", {sealed_text(manifest)});
+}
+
+std::optional<method::Batch> CampaignStore::recorded_batch(std::int64_t round) {
+  return impl_->recorded_batch(round);
+}
+
+bool CampaignStore::is_replayed() const {
+  return impl_->is_replayed();
 }
 
 std::vector<std::optional<method::Evaluation>> CampaignStore::begin_batch(

@@ -18,7 +18,7 @@ namespace invar::store {
 // in the byte order of little-endian machines. A payload begins with a byte for what it is:
 //   'B'  a batch is about to be dispatched: round, first id, the points
 //   'E'  an answer: round, sample, status, times, group, attempts, host, message, QoIs
-//   'R'  a round is told: round, seconds, scalars, mean, std, messages
+//   'R'  a round is told: round, seconds, scalars, mean, std, those of the proposal, messages
 // So a journal alone has all that its history file will have.
 
 std::filesystem::path journal_path(const std::filesystem::path& campaign, std::int64_t number);

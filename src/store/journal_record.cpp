@@ -146,6 +146,8 @@ void encode_round(std::string& record, std::int64_t round, const RoundRow& row) 
   }
   out.put_vector(row.mean);
   out.put_vector(row.std);
+  out.put_vector(row.proposal_mean);
+  out.put_vector(row.proposal_std);
   out.put_string(row.messages);
   out.finish();
 }
@@ -212,6 +214,8 @@ RoundRecord decode_round(std::string_view payload) {
   }
   record.row.mean = in.get_vector();
   record.row.std = in.get_vector();
+  record.row.proposal_mean = in.get_vector();
+  record.row.proposal_std = in.get_vector();
   record.row.messages = in.get_string();
   in.finish();
   return record;

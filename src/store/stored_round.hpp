@@ -18,6 +18,8 @@ struct RoundRow {
   std::vector<std::pair<std::string, double>> scalars;
   Eigen::VectorXd mean;
   Eigen::VectorXd std;
+  Eigen::VectorXd proposal_mean;  // empty where the batch was not drawn from a Gaussian
+  Eigen::VectorXd proposal_std;
   std::string messages;  // a line each
   double seconds = 0.0;
 };

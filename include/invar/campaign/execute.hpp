@@ -15,12 +15,19 @@
 
 namespace invar::campaign {
 
+/// A study that takes the place of another at a resume.
+struct Change {
+  store::Manifest manifest;
+  Study before;
+  bool moves_target = false;  // prior, data or noise change: the current state is scored anew
+};
+
 /// What is to be done with a study.
 struct Request {
   std::filesystem::path directory;          // the campaign's
   std::filesystem::path base;               // that `inference.initial.from` is relative to
   std::optional<store::Manifest> creation;  // a new campaign with this content; else it is resumed
-  std::optional<store::Manifest> change;    // a changed study to put in place at a resume
+  std::optional<Change> change;             // a changed study to put in place at a resume
   std::optional<std::int64_t> stop_after;   // end in good order after so many rounds
   std::vector<method::Observer*> observers;
   /// Messages for people; called on rank 0 once the directory (and its log) is there.

@@ -62,13 +62,25 @@ class CampaignStore {
   /// The state to restore; none means to start from the beginning, answering from what is stored.
   [[nodiscard]] const std::optional<RestartPoint>& restart_point() const;
 
-  /// study.yaml and the data files, as they are on disk.
-  /// @throws Error(io)  when they cannot be read
+  /// study.yaml and its data files, as they are on disk.
+  /// @throws Error(data)  when one was edited, is damaged or missing
+  /// @throws Error(io)    when they cannot be read
   [[nodiscard]] Manifest manifest() const;
 
-  /// Replaces study.yaml and adds data files: a study that was changed at a resume.
+  /// Replaces study.yaml and adds data files: a study that was changed at a resume. It becomes the
+  /// next revision.
+  ///
+  /// @pre no data file of that name and other content is there: what a kill interrupts is whole,
+  ///      before or after the change
   /// @throws Error(io)
-  void replace_manifest(const Manifest& manifest);
+  void replace_manifest(Manifest manifest);
+
+  /// The batch that is recorded for a round, told or not.
+  /// @throws Error(data, io)  when its segment of history cannot be read
+  [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t round);
+
+  /// Whether all rounds that were told before are told again.
+  [[nodiscard]] bool is_replayed() const;
 
   /// The recorded answers to this batch, by sample; none where the model has to run.
   ///
