@@ -89,6 +89,8 @@ start_cluster() {
     echo "skipped: only root may start the daemons of Slurm" >&2
     return 77
   fi
+  # What an allocation around this test, or the user's habits, would say to sbatch and srun.
+  unset "${!SLURM_@}" "${!SBATCH_@}" "${!SRUN_@}"
   cluster_folder=$1
   mkdir -p "$cluster_folder"/{state,spool,log}
   chmod 755 "$cluster_folder"  # munged wants to be reached by all
