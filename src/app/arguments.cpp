@@ -83,7 +83,10 @@ Arguments parse_arguments(int argc, char** argv) {
 
   CLI::App* show = add("show", "show a campaign and its posterior", Arguments::Command::show);
   show->add_option("directory", parsed.directory, "the campaign's directory")->required();
-  show->add_flag("--json", parsed.is_json, "for programs");
+  CLI::Option* json = show->add_flag("--json", parsed.is_json, "for programs");
+  show->add_flag("--failures", parsed.shows_failures,
+                 "how, on which hosts, when and for which parameters runs failed")
+      ->excludes(json);
 
   CLI::App* pack =
       add("pack", "write campaign.h5 from everything recorded", Arguments::Command::pack);

@@ -22,6 +22,7 @@ struct Arguments {
   bool retry_failed = false;               // of resume
   std::int64_t evaluation = -1;            // of replay: an id
   bool is_json = false;                    // of show, rescore
+  bool shows_failures = false;             // of show
   bool is_markdown = false;                // of explain
   std::vector<std::string> petsc;          // what follows `--`
   std::optional<int> exit_code;            // --help, --version and errors: done already

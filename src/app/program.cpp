@@ -42,6 +42,9 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
                    stdout, 0);
     }
     case Command::show:
+      if (arguments.shows_failures) {
+        return print(show_failures(arguments.directory, registry), stdout, 0);
+      }
       return print(
           arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),
           stdout, 0);

@@ -1,12 +1,17 @@
 #include "app/show.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "app/parameter_table.hpp"
 #include "app/progress.hpp"
+#include "app/study_bundle.hpp"
+#include "campaign/failure_report.hpp"
 #include "campaign/json_number.hpp"
 #include "campaign/status_text.hpp"
+#include "invar/store/record.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::app {
@@ -82,6 +87,9 @@ std::string show_text(const std::filesystem::path& directory) {
   text += fmt::format("rounds        {}\n", summary.num_rounds);
   text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
                       summary.num_failed, summary.num_journalled);
+  if (summary.num_failed > 0) {
+    text += "failures      `invar show DIR --failures` says how, where and when\n";
+  }
   for (const std::string& note : summary.notes) {
     text += "note          " + note + "\n";
   }
@@ -95,6 +103,22 @@ std::string show_text(const std::filesystem::path& directory) {
       "the log evidence\n\n",
       posterior.elbo, posterior.elbo_standard_error, posterior.normalised_elbo);
   return text + parameter_table(posterior.names, posterior.units, posterior.mean, posterior.std);
+}
+
+std::string show_failures(const std::filesystem::path& directory,
+                          const model::ModelRegistry& registry) {
+  store::RecordedEvaluations record = store::read_evaluations(directory);
+  const LoadedStudy loaded = load_study(directory / "study.yaml", {}, registry);
+  std::string text =
+      campaign::to_text(campaign::report_failures({.points = std::move(record.points),
+                                                   .names = loaded.study.space.names,
+                                                   .statuses = std::move(record.statuses),
+                                                   .hosts = std::move(record.hosts),
+                                                   .rounds = std::move(record.rounds)}));
+  for (const std::string& note : record.notes) {
+    text += "note          " + note + "\n";
+  }
+  return text;
 }
 
 }  // namespace invar::app

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "invar/model/model.hpp"
+
 namespace invar::app {
 
 /// A campaign and its posterior, for people.
@@ -15,5 +17,13 @@ std::string show_text(const std::filesystem::path& directory);
 /// posterior {names, mean, std, covariance} or null, elbo, seconds, notes (files that could not be
 /// read, and why).
 std::string show_json(const std::filesystem::path& directory);
+
+/// What the failed runs of a campaign have in common, for people.
+///
+/// MPI: Manager only; the campaign may be running.
+/// @throws Error(no_input)  when the directory is not a campaign
+/// @throws Error(config)    when its study cannot be read
+std::string show_failures(const std::filesystem::path& directory,
+                          const model::ModelRegistry& registry);
 
 }  // namespace invar::app

@@ -145,6 +145,15 @@ TEST_F(Program, DropsFailedRunsAndKeepsACapsuleOfEach) {
   }
   EXPECT_EQ(num_capsules, shown.at("failed"));
   EXPECT_THAT(read_file(folder_ / "campaign/log.txt"), HasSubstr("too large for the toy"));
+
+  EXPECT_THAT(invar("show campaign").out, HasSubstr("`invar show DIR --failures`"));
+  const ProgramResult failures = invar("show campaign --failures");
+  const std::string number = std::to_string(shown.at("failed").get<int>());
+  EXPECT_EQ(failures.exit_code, 0) << failures.err;
+  EXPECT_THAT(failures.out, HasSubstr("model_failed  " + number + "\n"));
+  EXPECT_THAT(failures.out, HasSubstr("where         a > 1."));
+  EXPECT_THAT(failures.out, HasSubstr(": " + number + " of " + number + " failed; else 0 of "));
+  EXPECT_EQ(invar("show campaign --failures --json").exit_code, 64);
 }
 
 TEST_F(Program, EndsWhenTheFailureBudgetIsSpentAndCanGoOn) {
