@@ -8,6 +8,7 @@
 #include "app/arguments.hpp"
 #include "app/check.hpp"
 #include "app/explain.hpp"
+#include "app/model_process.hpp"
 #include "app/run_command.hpp"
 #include "app/show.hpp"
 #include "app/study_bundle.hpp"
@@ -60,7 +61,8 @@ bool drives_a_campaign(const Arguments& arguments) {
 }
 
 int run(const parallel::Session& session, const Arguments& arguments,
-        const model::ModelRegistry& registry, parallel::StopControl& stop) {
+        const model::ModelRegistry& registry, parallel::StopControl& stop,
+        std::optional<isolation::ForkServer>& forks) {
   const parallel::Comm& world = session.world();
   if (arguments.exit_code) {
     return world.rank() == 0 ? print(arguments.message, *arguments.exit_code == 0 ? stdout : stderr,
@@ -69,7 +71,7 @@ int run(const parallel::Session& session, const Arguments& arguments,
   }
   if (drives_a_campaign(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
-    return run_command(session, arguments, registry, stop);
+    return run_command(session, arguments, registry, stop, *forks);
   }
   std::string code = "0";
   parallel::agree(world, [&] {
@@ -85,16 +87,19 @@ int run(const parallel::Session& session, const Arguments& arguments,
 
 int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   const Arguments arguments = parse_arguments(argc, argv);
+  // First of all: what descends from a process with MPI or threads could not start MPI itself.
+  std::optional<isolation::ForkServer> forks;
   parallel::StopControl stop;
   std::optional<parallel::StopSignals> signals;  // before MPI: a signal may come at any time
   if (drives_a_campaign(arguments)) {
+    forks.emplace(model_process(registry));
     signals.emplace(stop);
   }
   // Outside the `try`: what one rank alone throws must end the job before the session waits.
   const parallel::Session session(argc, argv);
   const int rank = session.world().rank();
   try {
-    return run(session, arguments, registry, stop);
+    return run(session, arguments, registry, stop, forks);
   } catch (const parallel::CollectiveError& error) {
     if (rank == 0) {
       std::fprintf(stderr, "invar: %s\n", error.what());
