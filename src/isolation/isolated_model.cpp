@@ -58,6 +58,16 @@ class IsolatedModel final : public model::Model {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
+  IsolatedModel(const IsolatedModel&) = delete;
+  IsolatedModel& operator=(const IsolatedModel&) = delete;
+  IsolatedModel(IsolatedModel&&) = delete;
+  IsolatedModel& operator=(IsolatedModel&&) = delete;
+  ~IsolatedModel() override {
+    if (child_ && !is_ready_) {
+      child_->kill();  // it has nothing to end in good order, and may be at it for long
+    }
+  }
+
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
 

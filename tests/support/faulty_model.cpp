@@ -12,10 +12,9 @@
 #include <vector>
 
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "support/connections.hpp"
 #include "support/toy_model.hpp"
 
 namespace invar::test {
@@ -29,14 +28,8 @@ namespace {
 
 /// Writes to every connection of this process with another one on this machine.
 void write_noise() {
-  constexpr int most_descriptors = 256;
-  for (int descriptor = 3; descriptor < most_descriptors; ++descriptor) {
-    sockaddr_un peer{};
-    socklen_t size = sizeof peer;
-    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
-        peer.sun_family == AF_UNIX) {
-      [[maybe_unused]] const auto ignored = ::write(descriptor, "Residual norm 1e-3\n", 19);
-    }
+  for (const int descriptor : connections()) {
+    [[maybe_unused]] const auto ignored = ::write(descriptor, "Residual norm 1e-3\n", 19);
   }
 }
 

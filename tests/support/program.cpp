@@ -25,17 +25,19 @@ ScratchFolder::~ScratchFolder() {
   fs::remove_all(path_, ignored);
 }
 
+std::string outside_the_job(const std::string& command) {
+  return "for v in $(env | sed -n 's/^\\(OMPI_COMM_[A-Z_]*\\|OMPI_MCA_orte[a-z_]*\\|"
+         "OMPI_MCA_ess[a-z_]*\\|OMPI_MCA_pmix[a-z_]*\\|PMIX_[A-Z_0-9]*\\)=.*/\\1/p'); do "
+         "unset $v; done; " +
+         command;
+}
+
 ProgramResult run_shell(const std::string& command, double timeout_s) {
   const ScratchFolder folder;
   const std::string out = (folder / "out").string();
   const std::string err = (folder / "err").string();
-  // The tests themselves may be ranks of a job; what they start is a job of its own.
-  const std::string clean =
-      "for v in $(env | sed -n 's/^\\(OMPI_COMM_[A-Z_]*\\|OMPI_MCA_orte[a-z_]*\\|"
-      "OMPI_MCA_ess[a-z_]*\\|OMPI_MCA_pmix[a-z_]*\\|PMIX_[A-Z_0-9]*\\)=.*/\\1/p'); do unset $v; "
-      "done; ";
-  const std::string line = clean + "timeout -k 2 " + std::to_string(timeout_s) + " " + command +
-                           " >" + out + " 2>" + err + " </dev/null";
+  const std::string line = outside_the_job("timeout -k 2 " + std::to_string(timeout_s) + " " +
+                                           command + " >" + out + " 2>" + err + " </dev/null");
   const int status = std::system(line.c_str());
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           .out = read_file(out),

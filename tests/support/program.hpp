@@ -32,6 +32,9 @@ struct ProgramResult {
   std::string err;
 };
 
+/// A command for the shell that does not see the job which the test itself may be a part of.
+std::string outside_the_job(const std::string& command);
+
 /// Runs a shell command and waits for it.
 ProgramResult run_shell(const std::string& command, double timeout_s = 60.0);
 
