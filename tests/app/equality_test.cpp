@@ -101,16 +101,20 @@ TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
   ASSERT_EQ(invar("run study.yaml --campaign uninterrupted" + slow, 4).exit_code, 0);
 
   int num_kills_done = 0;
+  int num_resumes = 0;
   for (int campaign = 0; num_kills_done < num_kills; ++campaign) {
     const std::string name = "killed" + std::to_string(campaign);
     bool is_started = false;
     for (int attempt = 0; attempt < 5; ++attempt) {
       is_started = std::filesystem::exists(folder_ / name);
-      kill_after("cd " + folder_.path().string() + " && exec " + on_ranks(4, program()) + " " +
-                     (is_started ? "resume " + name : "run study.yaml --campaign " + name + slow) +
-                     " >/dev/null 2>&1",
-                 seconds(random));
+      kill_after(
+          outside_the_job(
+              "cd " + folder_.path().string() + " && exec " + on_ranks(4, program()) + " " +
+              (is_started ? "resume " + name : "run study.yaml --campaign " + name + slow) +
+              " >/dev/null 2>&1"),
+          seconds(random));
       ++num_kills_done;
+      num_resumes += is_started ? 1 : 0;
     }
     is_started = std::filesystem::exists(folder_ / name);
     const ProgramResult last =
@@ -119,6 +123,7 @@ TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
     ASSERT_EQ(last.exit_code, 0) << last.err;
     EXPECT_EQ(difference("uninterrupted", name), "") << name;
   }
+  EXPECT_GT(num_resumes, 0) << "no kill came after the start of a campaign";
 }
 
 }  // namespace
