@@ -49,8 +49,8 @@ std::string describe(const Ending& ending, Stage stage) {
 
 class IsolatedModel final : public model::Model {
  public:
-  IsolatedModel(ForkServer& server, const IsolationOptions& options)
-      : server_(&server), options_(options) {
+  IsolatedModel(ForkServer& server, IsolationOptions options)
+      : server_(&server), options_(std::move(options)) {
     const auto begin = std::chrono::steady_clock::now();
     start();
     make_ready(Deadline(std::nullopt));

@@ -134,7 +134,7 @@ class Server {
   }
 
   /// False when the worker has died.
-  bool take_signals() const {
+  [[nodiscard]] bool take_signals() const {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (static_cast<int>(info.ssi_signo) == orphan_signal()) {

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -92,7 +94,8 @@ TEST_F(Isolation, GivesTheSameAnswersOnAnyNumberOfRanks) {
   for (const int ranks : {1, 3}) {
     const std::string name = "ranks" + std::to_string(ranks);
 
-    const ProgramResult run = invar("run study.yaml --campaign " + name + isolated, ranks);
+    const ProgramResult run =
+        invar(fmt::format("run study.yaml --campaign {}{}", name, isolated), ranks);
 
     ASSERT_EQ(run.exit_code, 0) << run.err;
     EXPECT_EQ(difference("reference", name), "") << ranks << " ranks";
@@ -107,15 +110,16 @@ TEST_F(Isolation, GivesTheSameAnswersOfEveryBuiltInModel) {
              toy_study("",
                        "model:\n  type: linear\n  matrix: [[1, 2, 3], [0, 1, 5], [2, 2, 2], "
                        "[1, 0, 1], [7, 1, 3], [0, 1, 1]]\n"));
-  for (const std::string& study :
-       {"linear.yaml" + steps, jobs + "lynx-hare/study.yaml" + steps,
-        jobs + "poisson64/study.yaml --set model.n=8 --set inference.sample_size=8" + steps}) {
+  const std::string small_poisson = " --set model.n=8 --set inference.sample_size=8";
+  for (const std::string& study : {std::string("linear.yaml"), jobs + "lynx-hare/study.yaml",
+                                   fmt::format("{}poisson64/study.yaml{}", jobs, small_poisson)}) {
     fs::remove_all(folder_ / "a");
     fs::remove_all(folder_ / "b");
-    const ProgramResult here = invar("run " + study + " --campaign a", 2);
+    const ProgramResult here = invar(fmt::format("run {}{} --campaign a", study, steps), 2);
     ASSERT_EQ(here.exit_code, 0) << study << here.err;
 
-    const ProgramResult there = invar("run " + study + " --campaign b" + isolated, 2);
+    const ProgramResult there =
+        invar(fmt::format("run {}{} --campaign b{}", study, steps, isolated), 2);
 
     ASSERT_EQ(there.exit_code, 0) << study << there.err;
     EXPECT_EQ(difference("a", "b"), "") << study;
