@@ -14,6 +14,7 @@ ALLOWED = {
     "space": {"core", "linalg"},
     "method": {"core"},
     "model": {"core", "options"},
+    "isolation": {"core", "model"},
     "parallel": {"core"},
     "petsc": {"core"},
     "evaluation": {"core", "options", "method", "model", "parallel"},

@@ -9,6 +9,7 @@
 #include "app/arguments.hpp"
 #include "app/check.hpp"
 #include "app/explain.hpp"
+#include "app/model_process.hpp"
 #include "app/rescore_command.hpp"
 #include "app/run_command.hpp"
 #include "app/show.hpp"
@@ -67,21 +68,25 @@ bool drives_a_campaign(const Arguments& arguments) {
          (arguments.command == Command::run || arguments.command == Command::resume);
 }
 
+bool runs_the_model(const Arguments& arguments) {
+  return drives_a_campaign(arguments) ||
+         (!arguments.exit_code && arguments.command == Command::replay);
+}
+
 int run(const parallel::Session& session, const Arguments& arguments,
-        const model::ModelRegistry& registry, parallel::StopControl& stop) {
+        const model::ModelRegistry& registry, parallel::StopControl& stop,
+        std::optional<isolation::ForkServer>& forks) {
   const parallel::Comm& world = session.world();
   if (arguments.exit_code) {
     return world.rank() == 0 ? print(arguments.message, *arguments.exit_code == 0 ? stdout : stderr,
                                      *arguments.exit_code)
                              : *arguments.exit_code;
   }
-  if (drives_a_campaign(arguments)) {
+  if (runs_the_model(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
-    return run_command(session, arguments, registry, stop);
-  }
-  if (arguments.command == Command::replay) {
-    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
-    return replay_command(session, arguments, registry);
+    return arguments.command == Command::replay
+               ? replay_command(session, arguments, registry, *forks)
+               : run_command(session, arguments, registry, stop, *forks);
   }
   std::string code = "0";
   parallel::agree(world, [&] {
@@ -100,8 +105,13 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   // handler, unlike SIG_IGN, is not inherited by programs that are started.
   std::signal(SIGXFSZ, [](int /*signal*/) {});
   const Arguments arguments = parse_arguments(argc, argv);
+  // First of all: what descends from a process with MPI or threads could not start MPI itself.
+  std::optional<isolation::ForkServer> forks;
   parallel::StopControl stop;
   std::optional<parallel::StopSignals> signals;  // before MPI: a signal may come at any time
+  if (runs_the_model(arguments)) {
+    forks.emplace(model_process(registry));
+  }
   if (drives_a_campaign(arguments)) {
     signals.emplace(stop);
   }
@@ -109,7 +119,7 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   const parallel::Session session(argc, argv);
   const int rank = session.world().rank();
   try {
-    return run(session, arguments, registry, stop);
+    return run(session, arguments, registry, stop, forks);
   } catch (const parallel::CollectiveError& error) {
     if (rank == 0) {
       std::fprintf(stderr, "invar: %s\n", error.what());

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "app/campaign_log.hpp"
+#include "app/model_process.hpp"
 #include "app/progress.hpp"
 #include "app/study_bundle.hpp"
 #include "app/study_changes.hpp"
@@ -154,6 +155,22 @@ std::vector<std::string> petsc_options(const parallel::Groups& groups, const std
              : options;
 }
 
+/// Puts the model where the study wants it, and ends the fork server where nobody needs it.
+///
+/// @return PETSc's options for this rank, which go where the model is
+std::vector<std::string> place_model(LoadedStudy& loaded, const parallel::Groups& groups,
+                                     isolation::ForkServer& forks) {
+  std::vector<std::string> options = petsc_options(groups, loaded.study.petsc);
+  const bool is_isolated = loaded.study.isolation == campaign::Isolation::process;
+  if (is_isolated) {
+    run_model_in_process(loaded, std::exchange(options, {}), forks);
+  }
+  if (!is_isolated || !groups.is_worker()) {
+    forks.stop();
+  }
+  return options;
+}
+
 /// The earlier of --time-limit, counted from now, and evaluation.deadline.
 void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& options,
              parallel::StopControl& stop) {
@@ -184,7 +201,8 @@ void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& op
 }  // namespace
 
 int run_command(const parallel::Session& session, const Arguments& arguments,
-                const model::ModelRegistry& registry, parallel::StopControl& stop) {
+                const model::ModelRegistry& registry, parallel::StopControl& stop,
+                isolation::ForkServer& forks) {
   Plan plan = arguments.command == Arguments::Command::resume
                   ? plan_resume(session.world(), arguments, registry)
                   : plan_run(session.world(), arguments, registry);
@@ -195,7 +213,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
+  petsc::PetscSession petsc(groups.group().get(), place_model(plan.loaded, groups, forks));
 
   Progress progress(::isatty(STDERR_FILENO) != 0, study.inference.max_iterations());
   CampaignLog log(progress);
@@ -221,15 +239,14 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
 }
 
 int replay_command(const parallel::Session& session, const Arguments& arguments,
-                   const model::ModelRegistry& registry) {
+                   const model::ModelRegistry& registry, isolation::ForkServer& forks) {
   const fs::path directory = arguments.directory;
   manifest_on_rank_0(session.world(), directory);
-  const campaign::Study study =
-      load_study_on_all(session.world(), directory / "study.yaml", {}, registry).study;
-  const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
+  LoadedStudy loaded = load_study_on_all(session.world(), directory / "study.yaml", {}, registry);
+  const parallel::Groups groups(session.world(), loaded.study.evaluation.ranks_per_model);
+  petsc::PetscSession petsc(groups.group().get(), place_model(loaded, groups, forks));
   const campaign::Outcome outcome =
-      campaign::replay(groups, study, directory, arguments.evaluation,
+      campaign::replay(groups, loaded.study, directory, arguments.evaluation,
                        [](const std::string& text) { std::fputs(text.c_str(), stdout); });
   if (outcome.must_abort) {
     parallel::Session::abort(outcome.exit_code);

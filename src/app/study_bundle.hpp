@@ -12,6 +12,8 @@ namespace invar::app {
 
 /// A study with the bytes it was read from.
 struct LoadedStudy {
+  std::filesystem::path path;
+  std::vector<std::string> overrides;
   std::string text;  // of the file
   campaign::Study study;
   FileCopies copies;
@@ -25,7 +27,13 @@ struct LoadedStudy {
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                        const model::ModelRegistry& registry, const StoredFiles& stored = {});
 
-/// The same on all ranks: rank 0 reads the disk, all read the same bytes.
+/// A study as bytes, from which a process that does not read the disk has the same study.
+///
+/// MPI: Local.
+std::string study_bytes(const LoadedStudy& loaded);
+LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistry& registry);
+
+/// The same as `load_study` on all ranks: rank 0 reads the disk, all read the same bytes.
 ///
 /// MPI: Collective on comm.
 /// @throws parallel::CollectiveError

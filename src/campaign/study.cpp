@@ -25,6 +25,7 @@ struct Draft {
   ObservationsBlock observations;
   std::string model_type;
   model::ModelFactory make_model;
+  Isolation isolation = Isolation::none;
   InferenceBlock inference;
   evaluation::EvaluationOptions evaluation;
   CampaignOptions campaign;
@@ -39,6 +40,14 @@ Node read_version(const Cursor& at, Draft& /*target*/) {
   return Node::make_scalar(std::to_string(format_version));
 }
 
+Row<Draft> isolation_row() {
+  return options::choice(
+      "isolation", &Draft::isolation,
+      {{Isolation::none, "none", {}}, {Isolation::process, "process", {}}},
+      "process: every rank runs its model in a process of its own, so that a crash, an exit or a "
+      "hang costs one run (with `evaluation.ranks_per_model: 1`)");
+}
+
 /// The keys of all model types, each saying which type it belongs to.
 std::vector<Description> describe_models(const model::ModelRegistry& registry) {
   std::string names;
@@ -46,6 +55,8 @@ std::vector<Description> describe_models(const model::ModelRegistry& registry) {
     names += (names.empty() ? "" : ", ") + type.name;
   }
   std::vector<Description> all{{"type", "name", "", "required", names, "which simulation to run"}};
+  const std::vector<Description> common = Table<Draft>({isolation_row()}).describe("");
+  all.insert(all.end(), common.begin(), common.end());
   for (const model::ModelType& type : registry.types()) {
     for (Description key : type.keys) {
       key.condition = "type: " + type.name;
@@ -87,8 +98,25 @@ Node read_model(const model::ModelRegistry& registry, const Cursor& at, Draft& t
   Node type_name = Node::make_scalar(type->name);
   type_name.origin = type_key.node->origin;
   resolved.set("type", std::move(type_name));
+  const Cursor isolation_key = at.child("isolation");
+  Node isolation = isolation_row().read(isolation_key, target);
+  isolation.origin =
+      isolation_key.present() ? isolation_key.node->origin : options::Origin::default_value;
+  resolved.set("isolation", std::move(isolation));
   for (options::Entry& entry : keys.entries) {
     resolved.set(entry.key, std::move(entry.value));
+  }
+  return resolved;
+}
+
+Node read_evaluation(const Cursor& at, Draft& target) {
+  Node resolved = evaluation::evaluation_table().read(at, target.evaluation);
+  if (target.isolation == Isolation::process && target.evaluation.ranks_per_model != 1) {
+    const Cursor ranks = at.child("ranks_per_model");
+    ranks.problem(fmt::format(
+        "expected 1, because with `model.isolation: process` every rank runs the model alone, "
+        "found {}",
+        ranks.node->description()));
   }
   return resolved;
 }
@@ -120,6 +148,10 @@ Table<Draft> study_table(const model::ModelRegistry& registry) {
       });
   inference.children = describe_inference();
 
+  auto evaluation = options::custom<Draft>(
+      "evaluation", "keys", "how the model is run and what a failed run does", read_evaluation);
+  evaluation.children = evaluation::evaluation_table().describe("");
+
   return Table<Draft>({
       std::move(version),
       options::text("title", &Draft::title, "a line for people"),
@@ -127,8 +159,7 @@ Table<Draft> study_table(const model::ModelRegistry& registry) {
       std::move(observations),
       std::move(model),
       std::move(inference),
-      options::nested("evaluation", &Draft::evaluation, evaluation::evaluation_table(),
-                      "how the model is run and what a failed run does"),
+      std::move(evaluation),
       options::nested("campaign", &Draft::campaign, campaign_table(),
                       "where and how the campaign is kept"),
       options::text("petsc", &Draft::petsc,
@@ -170,6 +201,7 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
                            .noise = *std::move(draft.observations.noise)},
           .model_type = std::move(draft.model_type),
           .make_model = std::move(draft.make_model),
+          .isolation = draft.isolation,
           .inference = draft.inference.run_vi,
           .initial = std::move(draft.inference.initial),
           .evaluation = draft.evaluation,

@@ -15,7 +15,8 @@ InPlaceEvaluator::InPlaceEvaluator(const parallel::Groups& groups, model::Model&
   if (options.timeout_s) {
     throw Error(ErrorKind::config,
                 "evaluation.timeout_s: cannot be enforced on one rank, where the model runs in "
-                "place; start two ranks or more (mpirun -n 2), or leave it out");
+                "place; start two ranks or more (mpirun -n 2), give the model a process of its own "
+                "(model.isolation: process), or leave it out");
   }
 }
 

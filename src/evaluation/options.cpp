@@ -77,9 +77,11 @@ const options::Table<EvaluationOptions>& evaluation_table() {
       options::integer("ranks_per_model", &EvaluationOptions::ranks_per_model,
                        Range::between(1, 1000000),
                        "ranks that run the model together; rank 0 is never one of them"),
-      options::optional_real("timeout_s", &EvaluationOptions::timeout_s, Range::above(0),
-                             "a group that takes longer is written off; needs two ranks or more",
-                             "s"),
+      options::optional_real(
+          "timeout_s", &EvaluationOptions::timeout_s, Range::above(0),
+          "a run that takes longer has failed: its group is written off (needs two "
+          "ranks or more), or its process killed with `model.isolation: process`",
+          "s"),
       options::integer(
           "retries", &EvaluationOptions::retries, Range::between(0, 1000),
           "how often a failed run is tried again, on another group where there is one"),

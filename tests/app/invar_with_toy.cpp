@@ -1,11 +1,13 @@
-// The program with one more model, as a user's own program would be.
+// The program with more models, as a user's own program would be.
 #include "invar/app/program.hpp"
 #include "invar/model_petsc/builtin_models.hpp"
+#include "support/faulty_model.hpp"
 #include "support/toy_model.hpp"
 
 int main(int argc, char** argv) {
   invar::model::ModelRegistry registry;
   invar::model_petsc::add_builtin_models(registry);
   registry.add(invar::test::toy_model());
+  registry.add(invar::test::faulty_model());
   return invar::app::run_program(argc, argv, registry);
 }

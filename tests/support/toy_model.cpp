@@ -62,6 +62,11 @@ class ToyModel final : public model::Model {
 
 }  // namespace
 
+std::unique_ptr<model::Model> make_toy_model(const ToyOptions& options,
+                                             const model::ProblemSizes& sizes) {
+  return std::make_unique<ToyModel>(options, sizes);
+}
+
 model::ModelType toy_model() {
   using options::Range;
   using options::real;
@@ -79,7 +84,7 @@ model::ModelType toy_model() {
   return model::make_model_type<ToyOptions>(
       "toy", "a cheap model for tests", table,
       [](const ToyOptions& options, const model::ProblemSizes& sizes, MPI_Comm /*group*/) {
-        return std::make_unique<ToyModel>(options, sizes);
+        return make_toy_model(options, sizes);
       });
 }
 

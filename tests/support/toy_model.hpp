@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "invar/model/model.hpp"
 
 namespace invar::test {
@@ -16,5 +18,8 @@ struct ToyOptions {
 /// A cheap nonlinear model with as many QoIs as there are observations, and ways to fail:
 /// q_k = sum_j exp(-x_j (k+1) / m). It does not use its group.
 model::ModelType toy_model();
+
+std::unique_ptr<model::Model> make_toy_model(const ToyOptions& options,
+                                             const model::ProblemSizes& sizes);
 
 }  // namespace invar::test

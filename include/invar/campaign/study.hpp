@@ -23,6 +23,12 @@ struct CampaignOptions {
   double fsync_interval_s = 0.2;  // how old answers may get before a power failure spares them
 };
 
+/// Where a model runs: `model.isolation`.
+enum class Isolation {
+  none,     // in the ranks of its group
+  process,  // in a process of its own beside its rank
+};
+
 /// Where the variational distribution starts: `inference.initial`.
 struct InitialOptions {
   std::optional<space::Prior> distribution;  // given by mean and std or covariance
@@ -39,6 +45,7 @@ struct Study {
   space::Observations observations;
   std::string model_type;
   model::ModelFactory make_model;
+  Isolation isolation = Isolation::none;  // for whoever hands out `make_model`
   vi::RunViOptions inference;
   InitialOptions initial;
   evaluation::EvaluationOptions evaluation;

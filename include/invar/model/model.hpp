@@ -80,7 +80,7 @@ using ModelFactory = std::function<std::unique_ptr<Model>(MPI_Comm group)>;
 struct ModelType {
   std::string name;  // `model: {type: name}`
   std::string help;
-  /// Its keys under `model:`, paths relative to it.
+  /// Its keys under `model:`, paths relative to it; none of `common_model_keys`.
   std::vector<options::Description> keys;
   /// Reads the keys; the resolved map is written to `resolved`. Problems go to the cursor's reader
   /// (the factory is not used then). MPI: Local; the same on all ranks.
@@ -94,6 +94,12 @@ struct OptionProblem {
   std::string key;  // where to report it
   std::string message;
 };
+
+/// The keys under `model:` that belong to no type; read by the study.
+inline const std::vector<std::string>& common_model_keys() {
+  static const std::vector<std::string> keys = {"type", "isolation"};
+  return keys;
+}
 
 /// A model type whose options are a struct with a table.
 ///
@@ -112,7 +118,7 @@ ModelType make_model_type(
                                          options::Node& resolved) -> ModelFactory {
             Options values{};
             const std::size_t num_before = at.reader->problems().size();
-            resolved = table.read(at, values, {"type"});
+            resolved = table.read(at, values, common_model_keys());
             if (check && at.reader->problems().size() == num_before) {
               for (const OptionProblem& problem : check(values, sizes)) {
                 at.child(problem.key).problem(problem.message);

@@ -1,0 +1,184 @@
+#include "isolation/child_life.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "invar/core/error.hpp"
+#include "isolation/message.hpp"
+
+namespace invar::isolation {
+namespace {
+
+/// Removes what the job's launcher left, so that MPI starts as if nobody had launched it.
+///
+/// In a step of Slurm, Open MPI would take SLURM_STEPID for a launch of its own.
+void leave_the_job() {
+  constexpr std::array<std::string_view, 10> prefixes = {
+      "OMPI_", "OPAL_", "ORTE_",      "PRTE_",        "PMIX_",
+      "PMI_",  "PMI2_", "SLURM_STEP", "SLURM_PROCID", "SLURM_TASK_PID"};
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    for (const std::string_view prefix : prefixes) {
+      if (text.starts_with(prefix)) {
+        names.emplace_back(text.substr(0, text.find('=')));
+      }
+    }
+  }
+  for (const std::string& name : names) {
+    ::unsetenv(name.c_str());
+  }
+  // No daemon of its own, which could outlive it.
+  ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
+  // It talks to nobody: without networks MPI starts in a tenth of the time.
+  ::setenv("OMPI_MCA_pml", "ob1", 1);
+  ::setenv("OMPI_MCA_btl", "self", 1);
+  // No handlers that print a stack: after a crash in malloc they could hang.
+  ::setenv("OMPI_MCA_opal_signal", "", 1);
+}
+
+extern "C" void ignore(int /*signal*/) {}
+
+/// Signals to all processes of a job are for the program to judge. Handlers instead of SIG_IGN,
+/// because programs that the model starts would inherit that.
+void ignore_signals_to_the_job() {
+  struct sigaction action {};
+  action.sa_handler = ignore;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP}) {
+    ::sigaction(signal, &action, nullptr);
+  }
+  ::signal(SIGPIPE, SIG_DFL);
+}
+
+/// The first that the kernel takes when memory runs out: it costs one run, anyone else a campaign.
+void volunteer_when_memory_runs_out() {
+  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (file.get() >= 0) {
+    [[maybe_unused]] const ssize_t ignored = ::write(file.get(), "1000", 4);
+  }
+}
+
+/// The child's end of the connection; it waits as long as it takes.
+class WorkerLine {
+ public:
+  explicit WorkerLine(Descriptor channel) : channel_(std::move(channel)) {}
+
+  /// The next message; none when the worker has no more.
+  std::optional<Message> receive() {
+    while (true) {
+      if (auto message = inbox_.take()) {
+        return message;
+      }
+      const ssize_t size = ::recv(channel_.get(), buffer_.data(), buffer_.size(), 0);
+      if (size > 0) {
+        inbox_.append(buffer_.data(), static_cast<std::size_t>(size));
+      } else if (size == 0 || errno != EINTR) {
+        return std::nullopt;
+      }
+    }
+  }
+
+  void send(MessageKind kind, std::int64_t id, std::string_view body) const {
+    const std::string bytes = frame(kind, id, body);
+    for (std::size_t done = 0; done < bytes.size();) {
+      const ssize_t size =
+          ::send(channel_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+      if (size > 0) {
+        done += static_cast<std::size_t>(size);
+      } else if (errno != EINTR) {
+        return;  // nobody is there any more; the next `receive` says so
+      }
+    }
+  }
+
+ private:
+  Descriptor channel_;
+  Inbox inbox_;
+  std::vector<char> buffer_ = std::vector<char>(std::size_t{64} * 1024);
+};
+
+Refusal describe(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return {.kind = error.exit_code(), .message = error.what()};
+  } catch (const std::exception& error) {
+    return {.kind = 0, .message = error.what()};
+  } catch (...) {
+    return {.kind = 0, .message = "an exception that is no std::exception"};
+  }
+}
+
+/// One run; what the model throws is a crash.
+model::ModelResult run(model::Model& model, const Message& request) {
+  const auto parameters = decode_parameters(request.body);
+  INVAR_EXPECTS(request.kind == MessageKind::request && parameters);
+  try {
+    return model.evaluate({*parameters, request.id});
+  } catch (const std::exception& error) {
+    return {.status = Status::crashed, .message = error.what(), .qois = {}};
+  } catch (...) {
+    return {.status = Status::crashed,
+            .message = "the model threw something that is no std::exception",
+            .qois = {}};
+  }
+}
+
+void serve(WorkerLine& line, const std::function<std::unique_ptr<model::Model>()>& make) {
+  std::unique_ptr<model::Model> model;
+  try {
+    model = make();
+    INVAR_EXPECTS(model != nullptr);
+  } catch (...) {
+    line.send(MessageKind::refused, -1, encode_refusal(describe(std::current_exception())));
+    return;
+  }
+  line.send(
+      MessageKind::ready, -1,
+      encode_sizes({.num_parameters = model->num_parameters(), .num_qois = model->num_qois()}));
+  while (const auto request = line.receive()) {
+    line.send(MessageKind::reply, request->id, encode_result(run(*model, *request)));
+  }
+}
+
+}  // namespace
+
+void live(Descriptor channel, const Origin& origin, const Host& host) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != origin.server) {
+    ::_exit(0);  // it died before the kernel was asked to end this process with it
+  }
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_NAME, "invar-model");
+  ignore_signals_to_the_job();
+  ::sigprocmask(SIG_SETMASK, &origin.signal_mask, nullptr);
+  leave_the_job();
+  volunteer_when_memory_runs_out();
+
+  int code = 0;
+  try {
+    WorkerLine line(std::move(channel));
+    if (const auto blueprint = line.receive()) {
+      host(blueprint->body, [&line](const auto& make) { serve(line, make); });
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "invar: a process for the model: %s\n", error.what());
+    code = static_cast<int>(ErrorKind::internal);
+  }
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
+}  // namespace invar::isolation
