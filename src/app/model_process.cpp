@@ -27,8 +27,9 @@ isolation::Host model_process(const model::ModelRegistry& registry) {
 }
 
 void run_model_in_process(LoadedStudy& loaded, const std::vector<std::string>& petsc,
-                          isolation::ForkServer& forks) {
+                          isolation::ForkServer& forks, const std::function<bool()>& is_given_up) {
   isolation::IsolationOptions options;
+  options.is_given_up = is_given_up;
   nlohmann::json::to_msgpack({{"petsc", petsc}, {"study", study_bytes(loaded)}}, options.blueprint);
   // Nobody else writes the rank off: its answer comes in time.
   options.timeout_s = std::exchange(loaded.study.evaluation.timeout_s, std::nullopt);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ isolation::Host model_process(const model::ModelRegistry& registry);
 /// MPI:      Local.
 /// Lifetime: `forks` must outlive the models that are made.
 ///
-/// @param petsc  options for PETSc there
+/// @param petsc        options for PETSc there
+/// @param is_given_up  as isolation::IsolationOptions has it
 void run_model_in_process(LoadedStudy& loaded, const std::vector<std::string>& petsc,
-                          isolation::ForkServer& forks);
+                          isolation::ForkServer& forks, const std::function<bool()>& is_given_up);
 
 }  // namespace invar::app

@@ -157,13 +157,17 @@ std::vector<std::string> petsc_options(const parallel::Groups& groups, const std
 
 /// Puts the model where the study wants it, and ends the fork server where nobody needs it.
 ///
+/// @param stop  on one rank, where nobody else looks at it, a run is given up when it is due
 /// @return PETSc's options for this rank, which go where the model is
 std::vector<std::string> place_model(LoadedStudy& loaded, const parallel::Groups& groups,
-                                     isolation::ForkServer& forks) {
+                                     isolation::ForkServer& forks,
+                                     const parallel::StopControl& stop) {
   std::vector<std::string> options = petsc_options(groups, loaded.study.petsc);
   const bool is_isolated = loaded.study.isolation == campaign::Isolation::process;
   if (is_isolated) {
-    run_model_in_process(loaded, std::exchange(options, {}), forks);
+    const bool is_alone = groups.plan().num_ranks == 1;
+    run_model_in_process(loaded, std::exchange(options, {}), forks,
+                         [&stop, is_alone] { return is_alone && stop.is_due(); });
   }
   if (!is_isolated || !groups.is_worker()) {
     forks.stop();
@@ -213,7 +217,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(groups.group().get(), place_model(plan.loaded, groups, forks));
+  petsc::PetscSession petsc(groups.group().get(), place_model(plan.loaded, groups, forks, stop));
 
   Progress progress(::isatty(STDERR_FILENO) != 0, study.inference.max_iterations());
   CampaignLog log(progress);
@@ -241,10 +245,11 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
 int replay_command(const parallel::Session& session, const Arguments& arguments,
                    const model::ModelRegistry& registry, isolation::ForkServer& forks) {
   const fs::path directory = arguments.directory;
+  const parallel::StopControl stop;
   manifest_on_rank_0(session.world(), directory);
   LoadedStudy loaded = load_study_on_all(session.world(), directory / "study.yaml", {}, registry);
   const parallel::Groups groups(session.world(), loaded.study.evaluation.ranks_per_model);
-  petsc::PetscSession petsc(groups.group().get(), place_model(loaded, groups, forks));
+  petsc::PetscSession petsc(groups.group().get(), place_model(loaded, groups, forks, stop));
   const campaign::Outcome outcome =
       campaign::replay(groups, loaded.study, directory, arguments.evaluation,
                        [](const std::string& text) { std::fputs(text.c_str(), stdout); });

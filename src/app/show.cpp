@@ -27,7 +27,7 @@ struct Shown {
   RecordedStatus status;
 };
 
-/// What says "running" and is in nobody's hands was interrupted.
+/// What says "running", or nothing yet, and is in nobody's hands was interrupted.
 Shown look_at(const std::filesystem::path& directory) {
   Shown shown{.summary = store::read_summary(directory), .status = {}};
   shown.status = campaign::read_status(shown.summary.status_json);
@@ -35,7 +35,8 @@ Shown look_at(const std::filesystem::path& directory) {
     shown.summary.notes.push_back((directory / "status.json").string() +
                                   " is damaged and left out; the next resume writes it anew");
   }
-  if (shown.status.status == "running" && !shown.summary.is_open) {
+  const bool says_nothing = !shown.summary.status_json && !shown.status.is_damaged;
+  if ((shown.status.status == "running" || says_nothing) && !shown.summary.is_open) {
     shown.status.status = "interrupted";
     shown.status.message = "`invar resume` continues it";
   }

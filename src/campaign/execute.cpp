@@ -141,6 +141,7 @@ int drive(const Study& study, const Request& request, const Opened& opened,
         }
         return reason_to_stop(stop);
       }};
+  status.write_running();
   workforce.evaluator.set_on_idle([&] { watch.look(); });
   parts.observers.push_back(&status);
   parts.observers.push_back(&watch);

@@ -31,6 +31,9 @@ void InPlaceEvaluator::evaluate(const method::Batch& batch,
         return;
       }
       evaluation = run_model(*model_, {parameters, batch.first_id + sample}, groups_->team());
+      if (evaluation.status == method::Status::cancelled) {
+        return;  // the stop was due in the middle of it
+      }
       run_times_.add(evaluation.wall_seconds);
       ++attempts;
     } while (evaluation.status != method::Status::ok && attempts <= options_.retries);

@@ -52,7 +52,8 @@ bool ChildProcess::send(MessageKind kind, std::int64_t id, std::string_view body
   return true;
 }
 
-ChildProcess::Incoming ChildProcess::receive(Deadline deadline) {
+ChildProcess::Incoming ChildProcess::receive(Deadline deadline,
+                                             const std::function<bool()>& is_given_up) {
   auto ending = server_->ending(number_);
   while (true) {
     if (ending) {
@@ -72,6 +73,9 @@ ChildProcess::Incoming ChildProcess::receive(Deadline deadline) {
     }
     if (deadline.is_over()) {
       return Late{};
+    }
+    if (is_given_up()) {
+      return GivenUp{};
     }
     // No looking again and again first: the process may need this very core.
     const Events events = nap(deadline, POLLIN);

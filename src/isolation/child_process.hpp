@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -30,14 +31,16 @@ class ChildProcess {
   struct Late {};     // the deadline is over
   struct Garbled {};  // what came is no message
   struct Closed {};   // it said nothing more; how it ended is not known yet
-  using Incoming = std::variant<Message, Ending, Late, Garbled, Closed>;
+  struct GivenUp {};  // nobody waits any more
+  using Incoming = std::variant<Message, Ending, Late, Garbled, Closed, GivenUp>;
 
   /// Sends a message. When that does not work, `receive` says why.
   /// @return false when the deadline is over
   bool send(MessageKind kind, std::int64_t id, std::string_view body, Deadline deadline);
 
   /// Waits for the next message; what was sent before an ending comes before it.
-  Incoming receive(Deadline deadline);
+  /// @param is_given_up  looked at several times a second
+  Incoming receive(Deadline deadline, const std::function<bool()>& is_given_up);
 
   [[nodiscard]] bool has_ended() { return server_->ending(number_).has_value(); }
 

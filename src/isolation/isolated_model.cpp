@@ -105,7 +105,7 @@ class IsolatedModel final : public model::Model {
   /// Waits until the model stands.
   /// @throws Error, std::runtime_error  when it does not
   void make_ready(Deadline deadline) {
-    const auto incoming = child_->receive(deadline);
+    const auto incoming = child_->receive(deadline, options_.is_given_up);
     if (const auto* const message = std::get_if<Message>(&incoming)) {
       if (const auto sizes = decode_sizes(message->body);
           sizes && message->kind == MessageKind::ready) {
@@ -130,7 +130,7 @@ class IsolatedModel final : public model::Model {
     ChildProcess::Incoming incoming = ChildProcess::Late{};
     if (child_->send(MessageKind::request, request.id, encode_parameters(request.parameters),
                      deadline)) {
-      incoming = child_->receive(deadline);
+      incoming = child_->receive(deadline, options_.is_given_up);
     }
     if (const auto* const message = std::get_if<Message>(&incoming);
         message != nullptr && message->kind == MessageKind::reply && message->id == request.id) {
@@ -158,6 +158,9 @@ class IsolatedModel final : public model::Model {
                          ? fmt::format("no answer within {} s (evaluation.timeout_s)",
                                        options_.timeout_s.value_or(0))
                          : "the model's new process did not get ready");
+    }
+    if (std::holds_alternative<ChildProcess::GivenUp>(incoming)) {
+      return failure(Status::cancelled, "nobody waits for the run any more");
     }
     return failure(Status::bad_output, "the answer of the model's process cannot be read");
   }

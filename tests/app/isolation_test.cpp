@@ -64,8 +64,8 @@ class Isolation : public ProgramTest {
   /// Starts the program in the scratch folder; its process, or that of mpiexec.
   pid_t start(const std::string& arguments, int num_ranks) {
     const std::string line =
-        without_job("cd " + folder_.path().string() + " && exec " +
-                        on_ranks(num_ranks, program()) + " " + arguments + " >out 2>&1 </dev/null");
+        without_job("cd " + folder_.path().string() + " && exec " + on_ranks(num_ranks, program()) +
+                    " " + arguments + " >out 2>&1 </dev/null");
     const pid_t job = ::fork();
     if (job == 0) {
       ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);

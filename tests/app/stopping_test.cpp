@@ -109,6 +109,18 @@ TEST_F(Stopping, AtTheTimeLimitAbandonsWhatStillRunsAndSavesEverything) {
   EXPECT_THAT(invar("show c").out, HasSubstr("stopped (stopped_early)"));
 }
 
+TEST_F(Stopping, AbandonsAnIsolatedRunOnOneRankToo) {
+  const auto begin = std::chrono::steady_clock::now();
+  const ProgramResult stopped = invar(
+      "run study.yaml --campaign c --time-limit 6 --set model.isolation=process --set "
+      "model.sleep_s=60");
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+
+  EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
+  EXPECT_LT(took.count(), 6.5);
+  EXPECT_THAT(stopped.err, HasSubstr("the time was too short for a single run"));
+}
+
 TEST_F(Stopping, SaysWhenTheTimeIsTooShortForASingleRun) {
   const ProgramResult stopped =
       invar("run study.yaml --campaign c --set model.sleep_s=30 --time-limit 4", 2);

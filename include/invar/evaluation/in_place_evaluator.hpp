@@ -22,7 +22,8 @@ class InPlaceEvaluator : public method::Evaluator {
                    const EvaluationOptions& options, const parallel::StopControl& stop);
 
   /// As `Evaluator::evaluate`; nothing is started once a stop is wanted, or when it would
-  /// hardly finish before the end (as `PoolEvaluator`). A run at work cannot be left.
+  /// hardly finish before the end (as `PoolEvaluator`). A run at work cannot be left, but a model
+  /// may cancel it itself.
   void evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
                 const Sink& sink) override;
 
