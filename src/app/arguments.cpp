@@ -6,6 +6,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/version.hpp"
+#include "invar/evaluation/time_limit.hpp"
 
 namespace invar::app {
 
@@ -37,21 +38,38 @@ Arguments parse_arguments(int argc, char** argv) {
     return sub;
   };
 
+  const auto with_limits = [&](CLI::App* command) {
+    command
+        ->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+    command
+        ->add_option("--time-limit", parsed.time_limit,
+                     "be gone by then: seconds, [D-]HH:MM:SS, 12h, or a moment such as "
+                     "2026-11-22T08:00:00")
+        ->check([](const std::string& text) {
+          return evaluation::parse_duration(text) || evaluation::parse_moment(text)
+                     ? std::string()
+                     : "expected seconds, [D-]HH:MM:SS, a number with s, min, h or d, or a moment "
+                       "such as 2026-11-22T08:00:00, found " +
+                           text;
+        });
+  };
+
   CLI::App* run = add("run", "start a campaign", Arguments::Command::run);
   run->add_option("study", parsed.study, "the study file")->required();
   run->add_option("--campaign", parsed.campaign, "the campaign's directory")
       ->check([](const std::string& name) {
         return name.empty() ? std::string("expected a directory, found nothing") : std::string();
       });
-  run->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+  with_limits(run);
   with_overrides(run);
 
   CLI::App* resume = add("resume", "continue a campaign, to the bit", Arguments::Command::resume);
   resume->add_option("directory", parsed.directory, "the campaign's directory")->required();
   resume->add_option("--study", parsed.study, "a changed study; what may not change is refused");
-  resume->add_option("--stop-after", parsed.stop_after, "stop in good order after so many rounds")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}));
+  resume->add_flag("--retry-failed", parsed.retry_failed,
+                   "run timeouts and crashes of the round under way again");
+  with_limits(resume);
   with_overrides(resume);
 
   CLI::App* check = add("check", "say what is wrong with a study, or what it would run",
@@ -70,6 +88,21 @@ Arguments parse_arguments(int argc, char** argv) {
   CLI::App* pack =
       add("pack", "write campaign.h5 from everything recorded", Arguments::Command::pack);
   pack->add_option("directory", parsed.directory, "the campaign's directory")->required();
+
+  CLI::App* replay = add("replay", "run one recorded evaluation again and compare it, bit for bit",
+                         Arguments::Command::replay);
+  replay->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  replay->add_option("id", parsed.evaluation, "the evaluation's id, as in failed/ and /evaluations")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+
+  CLI::App* rescore =
+      add("rescore", "answer for another prior, data or noise from the runs there are",
+          Arguments::Command::rescore);
+  rescore->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  rescore->add_option("--study", parsed.study, "the changed study; the campaign's own without it");
+  rescore->add_flag("--json", parsed.is_json, "for programs");
+  with_overrides(rescore);
 
   try {
     std::reverse(own.begin(), own.end());  // the order that CLI11 wants

@@ -9,16 +9,19 @@ namespace invar::app {
 
 /// The command line, parsed.
 struct Arguments {
-  enum class Command { none, run, resume, check, explain, show, pack };
+  enum class Command { none, run, resume, check, explain, show, pack, replay, rescore };
 
   Command command = Command::none;
-  std::string study;                       // of run, check; of resume: a changed study
-  std::string directory;                   // of resume, show, pack
+  std::string study;                       // of run, check; of resume, rescore: a changed study
+  std::string directory;                   // of resume, show, pack, replay, rescore
   std::string key;                         // of explain
   std::vector<std::string> overrides;      // --set key=value
   std::optional<std::string> campaign;     // --campaign DIR
   std::optional<std::int64_t> stop_after;  // --stop-after N
-  bool is_json = false;                    // of show
+  std::optional<std::string> time_limit;   // --time-limit T, as it was written
+  bool retry_failed = false;               // of resume
+  std::int64_t evaluation = -1;            // of replay: an id
+  bool is_json = false;                    // of show, rescore
   bool is_markdown = false;                // of explain
   std::vector<std::string> petsc;          // what follows `--`
   std::optional<int> exit_code;            // --help, --version and errors: done already

@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <optional>
 
 #include "app/arguments.hpp"
 #include "app/check.hpp"
 #include "app/explain.hpp"
+#include "app/rescore_command.hpp"
 #include "app/run_command.hpp"
 #include "app/show.hpp"
 #include "app/study_bundle.hpp"
@@ -16,6 +18,7 @@
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/launch.hpp"
 #include "invar/parallel/session.hpp"
+#include "invar/parallel/stop_signals.hpp"
 
 namespace invar::app {
 namespace {
@@ -42,8 +45,11 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
       return print(
           arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),
           stdout, 0);
+    case Command::rescore:
+      return print(rescore_text(arguments, registry), stdout, 0);
     case Command::pack: {
       const std::filesystem::path directory = arguments.directory;
+      store::read_manifest(directory);  // for its checksums
       campaign::pack(directory, load_study(directory / "study.yaml", {}, registry).study,
                      [](const std::string& note) { print("invar: " + note + "\n", stderr, 0); });
       return 0;
@@ -53,17 +59,26 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
   }
 }
 
+bool drives_a_campaign(const Arguments& arguments) {
+  return !arguments.exit_code &&
+         (arguments.command == Command::run || arguments.command == Command::resume);
+}
+
 int run(const parallel::Session& session, const Arguments& arguments,
-        const model::ModelRegistry& registry) {
+        const model::ModelRegistry& registry, parallel::StopControl& stop) {
   const parallel::Comm& world = session.world();
   if (arguments.exit_code) {
     return world.rank() == 0 ? print(arguments.message, *arguments.exit_code == 0 ? stdout : stderr,
                                      *arguments.exit_code)
                              : *arguments.exit_code;
   }
-  if (arguments.command == Command::run || arguments.command == Command::resume) {
+  if (drives_a_campaign(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
-    return run_command(session, arguments, registry);
+    return run_command(session, arguments, registry, stop);
+  }
+  if (arguments.command == Command::replay) {
+    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    return replay_command(session, arguments, registry);
   }
   std::string code = "0";
   parallel::agree(world, [&] {
@@ -82,11 +97,16 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   // handler, unlike SIG_IGN, is not inherited by programs that are started.
   std::signal(SIGXFSZ, [](int /*signal*/) {});
   const Arguments arguments = parse_arguments(argc, argv);
+  parallel::StopControl stop;
+  std::optional<parallel::StopSignals> signals;  // before MPI: a signal may come at any time
+  if (drives_a_campaign(arguments)) {
+    signals.emplace(stop);
+  }
   // Outside the `try`: what one rank alone throws must end the job before the session waits.
   const parallel::Session session(argc, argv);
   const int rank = session.world().rank();
   try {
-    return run(session, arguments, registry);
+    return run(session, arguments, registry, stop);
   } catch (const parallel::CollectiveError& error) {
     if (rank == 0) {
       std::fprintf(stderr, "invar: %s\n", error.what());

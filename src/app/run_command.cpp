@@ -1,8 +1,10 @@
 #include "app/run_command.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -17,7 +19,9 @@
 #include "app/study_changes.hpp"
 #include "app/yaml.hpp"
 #include "invar/campaign/execute.hpp"
+#include "invar/campaign/replay.hpp"
 #include "invar/campaign/start.hpp"
+#include "invar/evaluation/time_limit.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/groups.hpp"
 #include "invar/petsc/session.hpp"
@@ -99,26 +103,18 @@ void keep_start(const LoadedStudy& before, LoadedStudy& after, const fs::path& c
   }
 }
 
-/// Keys and data files that differ.
-std::vector<std::string> changes_between(const LoadedStudy& before, const LoadedStudy& after) {
-  std::vector<std::string> changes = changed_keys(before.study.resolved, after.study.resolved);
-  std::map<std::string, std::string> stored;
-  for (const auto& [path, copy] : before.copies) {
-    stored[copy.stored_name] = copy.bytes;
-  }
-  for (const auto& [path, copy] : after.copies) {
-    if (const auto found = stored.find(copy.stored_name);
-        found != stored.end() && found->second != copy.bytes) {
-      changes.push_back(copy.stored_name + ": " + path + " has other content now");
-    }
-  }
-  return changes;
+/// What a campaign holds, its checksums verified; empty on the other ranks.
+store::Manifest manifest_on_rank_0(const parallel::Comm& world, const fs::path& directory) {
+  return parallel::agree(world, [&] {
+    return world.rank() == 0 ? store::read_manifest(directory) : store::Manifest{};
+  });
 }
 
 Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
                  const model::ModelRegistry& registry) {
   const fs::path directory = arguments.directory;
   const fs::path stored = directory / "study.yaml";
+  const store::Manifest manifest = manifest_on_rank_0(world, directory);
   Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
@@ -127,16 +123,18 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
     return plan;
   }
   const fs::path given = arguments.study.empty() ? stored : fs::path(arguments.study);
-  LoadedStudy changed = load_study_on_all(world, given, overrides, registry);
+  LoadedStudy changed = load_study_on_all(world, given, overrides, registry, manifest.data_files);
   parallel::agree(world, [&] {
     if (world.rank() != 0) {
       return;
     }
     keep_start(plan.loaded, changed, directory, given.parent_path());
-    plan.changes = changes_between(plan.loaded, changed);
-    refuse_changes_that_mix(plan.changes);
+    plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
+    const ChangeKind kind = judge_changes(plan.changes);
     if (!plan.changes.empty()) {
-      plan.request.change = manifest_of(changed, directory);
+      plan.request.change = {.manifest = manifest_of(changed, directory),
+                             .before = plan.loaded.study,
+                             .moves_target = kind == ChangeKind::target};
     }
   });
   plan.loaded = std::move(changed);
@@ -156,16 +154,45 @@ std::vector<std::string> petsc_options(const parallel::Groups& groups, const std
              : options;
 }
 
+/// The earlier of --time-limit, counted from now, and evaluation.deadline.
+void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& options,
+             parallel::StopControl& stop) {
+  const auto seconds_until = [](double moment) {
+    return moment -
+           std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+               .count();
+  };
+  std::optional<double> seconds;
+  if (arguments.time_limit) {
+    seconds = evaluation::parse_duration(*arguments.time_limit);
+    if (!seconds) {
+      seconds = seconds_until(*evaluation::parse_moment(*arguments.time_limit));
+    }
+  }
+  if (options.deadline) {
+    const double until = seconds_until(*evaluation::parse_moment(*options.deadline));
+    seconds = std::min(until, seconds.value_or(until));
+  }
+  if (seconds) {
+    // A century is as good as for ever, and fits into the clock.
+    const std::chrono::duration<double> until(std::min(*seconds, 3e9));
+    stop.set_end(parallel::StopControl::Clock::now() +
+                 std::chrono::duration_cast<parallel::StopControl::Clock::duration>(until));
+  }
+}
+
 }  // namespace
 
 int run_command(const parallel::Session& session, const Arguments& arguments,
-                const model::ModelRegistry& registry) {
+                const model::ModelRegistry& registry, parallel::StopControl& stop) {
   Plan plan = arguments.command == Arguments::Command::resume
                   ? plan_resume(session.world(), arguments, registry)
                   : plan_run(session.world(), arguments, registry);
   const campaign::Study& study = plan.loaded.study;
   campaign::Request& request = plan.request;
   request.stop_after = arguments.stop_after;
+  request.retry_failed = arguments.retry_failed;
+  set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
   petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
@@ -184,8 +211,26 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
     log.say("branching from " +
             campaign::branch_origin(study.initial, request.base).lexically_normal().string());
   }
-  const campaign::Outcome outcome = campaign::execute(groups, study, request);
+  const campaign::Outcome outcome = campaign::execute(groups, study, request, stop);
   progress.finish();
+  if (outcome.must_abort) {
+    parallel::Session::abort(outcome.exit_code);
+  }
+  petsc.close();
+  return outcome.exit_code;
+}
+
+int replay_command(const parallel::Session& session, const Arguments& arguments,
+                   const model::ModelRegistry& registry) {
+  const fs::path directory = arguments.directory;
+  manifest_on_rank_0(session.world(), directory);
+  const campaign::Study study =
+      load_study_on_all(session.world(), directory / "study.yaml", {}, registry).study;
+  const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
+  petsc::PetscSession petsc(groups.group().get(), petsc_options(groups, study.petsc));
+  const campaign::Outcome outcome =
+      campaign::replay(groups, study, directory, arguments.evaluation,
+                       [](const std::string& text) { std::fputs(text.c_str(), stdout); });
   if (outcome.must_abort) {
     parallel::Session::abort(outcome.exit_code);
   }

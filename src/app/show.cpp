@@ -1,10 +1,9 @@
 #include "app/show.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "app/parameter_table.hpp"
 #include "app/progress.hpp"
 #include "campaign/json_number.hpp"
 #include "campaign/status_text.hpp"
@@ -14,16 +13,9 @@ namespace invar::app {
 namespace {
 
 using campaign::json_number;
+using campaign::json_numbers;
 using campaign::RecordedStatus;
 using nlohmann::json;
-
-json numbers(const Eigen::VectorXd& values) {
-  json list = json::array();
-  for (const double value : values) {
-    list.push_back(json_number(value));
-  }
-  return list;
-}
 
 struct Shown {
   store::CampaignSummary summary;
@@ -64,11 +56,11 @@ std::string show_json(const std::filesystem::path& directory) {
   if (const auto& posterior = summary.posterior) {
     json covariance = json::array();
     for (Eigen::Index j = 0; j < posterior->covariance.rows(); ++j) {
-      covariance.push_back(numbers(posterior->covariance.row(j).transpose()));
+      covariance.push_back(json_numbers(posterior->covariance.row(j).transpose()));
     }
     shown["posterior"] = {{"names", posterior->names},
-                          {"mean", numbers(posterior->mean)},
-                          {"std", numbers(posterior->std)},
+                          {"mean", json_numbers(posterior->mean)},
+                          {"std", json_numbers(posterior->std)},
                           {"covariance", covariance}};
     shown["elbo"] = json_number(posterior->elbo);
     shown["normalised_elbo"] = json_number(posterior->normalised_elbo);
@@ -102,18 +94,7 @@ std::string show_text(const std::filesystem::path& directory) {
       "ELBO          {:.8g} +- {:.2g} as the method scales it; {:.6g} normalised, a lower bound of "
       "the log evidence\n\n",
       posterior.elbo, posterior.elbo_standard_error, posterior.normalised_elbo);
-  std::size_t width = 9;
-  for (const std::string& name : posterior.names) {
-    width = std::max(width, name.size());
-  }
-  text += fmt::format("{:{}}  {:>14}  {:>14}  unit\n", "parameter", width, "mean", "std");
-  for (std::size_t j = 0; j < posterior.names.size(); ++j) {
-    const auto row = static_cast<Eigen::Index>(j);
-    text += fmt::format("{:{}}  {:>14.7g}  {:>14.7g}  {}\n", posterior.names[j], width,
-                        posterior.mean[row], posterior.std[row],
-                        j < posterior.units.size() ? posterior.units[j] : "");
-  }
-  return text;
+  return text + parameter_table(posterior.names, posterior.units, posterior.mean, posterior.std);
 }
 
 }  // namespace invar::app

@@ -34,8 +34,8 @@ std::pair<std::string, FileCopies> unpack_bundle(const std::string& bytes) {
 }  // namespace
 
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
-                       const model::ModelRegistry& registry) {
-  DiskFiles files(path.parent_path());
+                       const model::ModelRegistry& registry, const StoredFiles& stored) {
+  DiskFiles files(path.parent_path(), stored);
   std::string text = read_file(path);
   campaign::Study study =
       campaign::read_study(parse_study(text, path.string(), overrides), files, registry);
@@ -44,12 +44,12 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,
                               const std::vector<std::string>& overrides,
-                              const model::ModelRegistry& registry) {
+                              const model::ModelRegistry& registry, const StoredFiles& stored) {
   std::string bundle;
   std::optional<LoadedStudy> loaded;
   parallel::agree(comm, [&] {
     if (comm.rank() == 0) {
-      loaded = load_study(path, overrides, registry);
+      loaded = load_study(path, overrides, registry, stored);
       bundle = pack_bundle(loaded->text, loaded->copies);
     }
   });

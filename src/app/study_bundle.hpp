@@ -20,9 +20,10 @@ struct LoadedStudy {
 /// Reads a study file with overrides, on this rank alone.
 ///
 /// MPI: Local.
+/// @param stored  files of a campaign whose study this may become
 /// @throws Error(no_input, config, data, usage)
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
-                       const model::ModelRegistry& registry);
+                       const model::ModelRegistry& registry, const StoredFiles& stored = {});
 
 /// The same on all ranks: rank 0 reads the disk, all read the same bytes.
 ///
@@ -30,6 +31,6 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
 /// @throws parallel::CollectiveError
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,
                               const std::vector<std::string>& overrides,
-                              const model::ModelRegistry& registry);
+                              const model::ModelRegistry& registry, const StoredFiles& stored = {});
 
 }  // namespace invar::app

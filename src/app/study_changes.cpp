@@ -55,34 +55,44 @@ std::vector<std::string> changed_keys(const Node& before, const Node& after) {
   return changes;
 }
 
-void refuse_changes_that_mix(const std::vector<std::string>& changes) {
+ChangeKind judge_changes(const std::vector<std::string>& changes) {
   constexpr std::array harmless = {
       "title:",
       "evaluation.concurrency:",
       "evaluation.timeout_s:",
+      "evaluation.deadline:",
       "evaluation.retries:",
       "evaluation.on_failure:",
       "evaluation.failure_budget:",
       "campaign.",
+      "model.isolation:",
       "inference.optimizer_config.max_iterations:",
       "inference.optimizer_config.gradient_norm_tolerance:",
       "inference.elbo_relative_tolerance:",
   };
+  constexpr std::array of_target = {
+      "parameters.prior.mean", "parameters.prior.std",    "parameters.prior.covariance",
+      "observations.values",   "observations.covariance", "inference.covariance_regularization:",
+  };
+  ChangeKind kind = ChangeKind::harmless;
   std::string refused;
   for (const std::string& change : changes) {
-    const bool is_harmless = std::any_of(harmless.begin(), harmless.end(),
-                                         [&](const char* key) { return change.starts_with(key); });
-    if (!is_harmless) {
+    const auto begins_with = [&](const char* key) { return change.starts_with(key); };
+    if (std::any_of(of_target.begin(), of_target.end(), begins_with)) {
+      kind = ChangeKind::target;
+    } else if (std::none_of(harmless.begin(), harmless.end(), begins_with)) {
       refused += "\n  " + change;
     }
   }
   if (!refused.empty()) {
     throw Error(
         ErrorKind::config,
-        "the study differs from the campaign's in what its evaluations depend on:" + refused +
+        "the study differs from the campaign's in what its evaluations or its method depend on:" +
+            refused +
             "\nresume it with its own study, or start a new campaign with `invar run` "
             "(`inference.initial: {from: DIR}` begins where this one stands)");
   }
+  return kind;
 }
 
 }  // namespace invar::app

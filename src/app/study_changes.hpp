@@ -12,11 +12,16 @@ namespace invar::app {
 /// MPI: Local.
 std::vector<std::string> changed_keys(const options::Node& before, const options::Node& after);
 
-/// Lets changes pass that leave what was computed valid: how runs are scheduled, how failures are
-/// treated, how long the method goes on, how the campaign is kept.
+/// What a change of study means for a campaign.
+enum class ChangeKind {
+  harmless,  // how runs are scheduled, how long the method goes on, how the campaign is kept
+  target,    // prior, data or noise: what was computed is valid, and is scored anew
+};
+
+/// Judges a change by its worst key.
 ///
 /// MPI: Local.
 /// @throws Error(config)  naming every key whose change would mix two different campaigns
-void refuse_changes_that_mix(const std::vector<std::string>& changes);
+ChangeKind judge_changes(const std::vector<std::string>& changes);
 
 }  // namespace invar::app

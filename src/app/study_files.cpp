@@ -1,5 +1,6 @@
 #include "app/study_files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -11,27 +12,6 @@
 #include "invar/store/dataset.hpp"
 
 namespace invar::app {
-namespace {
-
-/// "data/obs.csv", or "data/obs-2.csv" where another file has that name.
-std::string unused_name(const std::filesystem::path& path, const FileCopies& copies) {
-  const auto is_used = [&copies](const std::string& name) {
-    for (const auto& [unused, copy] : copies) {
-      if (copy.stored_name == name) {
-        return true;
-      }
-    }
-    return false;
-  };
-  std::string name = "data/" + path.filename().string();
-  for (int i = 2; is_used(name); ++i) {
-    name = fmt::format("data/{}-{}{}", path.stem().string(), i, path.extension().string());
-  }
-  return name;
-}
-
-}  // namespace
-
 std::string read_file(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
@@ -71,9 +51,26 @@ std::string SentFiles::stored_name(const std::string& path) {
 const std::string& DiskFiles::bytes(const std::string& path) {
   if (copies_.count(path) == 0) {
     std::string content = read_file(directory_ / path);
-    copies_[path] = {.stored_name = unused_name(path, copies_), .bytes = std::move(content)};
+    std::string name = free_name(path, content);
+    copies_[path] = {.stored_name = std::move(name), .bytes = std::move(content)};
   }
   return copies_.at(path).bytes;
+}
+
+/// "data/obs.csv", or "data/obs-2.csv" where another file has that name.
+std::string DiskFiles::free_name(const std::filesystem::path& path,
+                                 const std::string& content) const {
+  const auto is_free = [&](const std::string& name) {
+    const auto found = stored_.find(name);
+    return (found == stored_.end() || found->second == content) &&
+           std::none_of(copies_.begin(), copies_.end(),
+                        [&](const auto& entry) { return entry.second.stored_name == name; });
+  };
+  std::string name = "data/" + path.filename().string();
+  for (int i = 2; !is_free(name); ++i) {
+    name = fmt::format("data/{}-{}{}", path.stem().string(), i, path.extension().string());
+  }
+  return name;
 }
 
 }  // namespace invar::app

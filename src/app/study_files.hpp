@@ -19,6 +19,9 @@ struct FileCopy {
 /// By the path that the study writes.
 using FileCopies = std::map<std::string, FileCopy>;
 
+/// The bytes of files that a campaign holds already, by their stored names.
+using StoredFiles = std::map<std::string, std::string>;
+
 /// Answers from copies that were read before: on the ranks that do not read the disk.
 ///
 /// MPI: Local.
@@ -44,14 +47,19 @@ class SentFiles : public options::Files {
 class DiskFiles final : public SentFiles {
  public:
   /// @param directory  that paths are relative to: the study file's
-  explicit DiskFiles(std::filesystem::path directory)
-      : SentFiles({}), directory_(std::move(directory)) {}
+  /// @param stored     files with other content are not stored under these names
+  explicit DiskFiles(std::filesystem::path directory, StoredFiles stored = {})
+      : SentFiles({}), directory_(std::move(directory)), stored_(std::move(stored)) {}
 
   /// @throws Error(no_input)  when the file cannot be read
   const std::string& bytes(const std::string& path) override;
 
  private:
+  [[nodiscard]] std::string free_name(const std::filesystem::path& path,
+                                      const std::string& content) const;
+
   std::filesystem::path directory_;
+  StoredFiles stored_;
 };
 
 /// All bytes of a file.

@@ -1,19 +1,17 @@
 #include "invar/campaign/execute.hpp"
 
 #include <memory>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "campaign/continuation.hpp"
 #include "campaign/reporting.hpp"
 #include "campaign/view.hpp"
+#include "campaign/workforce.hpp"
 #include "invar/campaign/run.hpp"
 #include "invar/campaign/start.hpp"
-#include "invar/evaluation/in_place_evaluator.hpp"
-#include "invar/evaluation/pool_evaluator.hpp"
-#include "invar/evaluation/setup.hpp"
-#include "invar/parallel/agree.hpp"
+#include "invar/parallel/stop_signals.hpp"
 #include "invar/store/campaign_store.hpp"
 
 namespace invar::campaign {
@@ -27,29 +25,50 @@ struct Opened {
   std::unique_ptr<method::Method> method;
 };
 
+std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Request& request) {
+  return std::make_unique<store::CampaignStore>(
+      request.directory,
+      store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
+                          .segment_seconds = study.campaign.segment_seconds,
+                          .segment_megabytes = study.campaign.segment_megabytes,
+                          .fsync_interval_s = study.campaign.fsync_interval_s,
+                          .retry_failed = request.retry_failed});
+}
+
+/// Puts a changed study in place. What was told under the old one is finished first: after that
+/// the newest restart file is all that goes from one study to the other.
+void change_study(const Request& request) {
+  const Change& change = *request.change;
+  const auto store = open_store(change.before, request);
+  if (change.moves_target) {
+    const auto method = make_method(change.before, request.directory);
+    continue_from_record(*store, *method, [](const std::string&) {});
+    replay_told_rounds(change.before, *store, *method);
+  }
+  store->replace_manifest(change.manifest);
+}
+
 Opened open(const Study& study, const Request& request) {
   Opened opened;
   opened.method = make_method(study, request.base);
   if (request.creation) {
     store::create_campaign(request.directory, *request.creation);
   }
-  opened.store = std::make_unique<store::CampaignStore>(
-      request.directory,
-      store::StoreOptions{.restart_files_to_keep = study.campaign.restart_files_to_keep,
-                          .segment_seconds = study.campaign.segment_seconds,
-                          .segment_megabytes = study.campaign.segment_megabytes,
-                          .fsync_interval_s = study.campaign.fsync_interval_s});
   if (request.change) {
-    opened.store->replace_manifest(*request.change);
+    change_study(request);
   }
+  opened.store = open_store(study, request);
   request.on_open(opened.store->log_path());
   for (const std::string& note : opened.store->recovery_notes()) {
     request.say(note);
   }
-  if (const auto& restart = opened.store->restart_point()) {
-    opened.method->restore(restart->state);
-    request.say(fmt::format("continuing after round {}, {} evaluations on record",
-                            restart->num_rounds, opened.store->num_evaluations()));
+  continue_from_record(*opened.store, *opened.method, request.say);
+  if (request.retry_failed) {
+    const std::int64_t num_again = opened.store->num_to_retry();
+    request.say(fmt::format(
+        "{} failed runs of the round under way are run again; {} others stay as they are: the "
+        "model said so itself, or the method has been told of them",
+        num_again, opened.store->num_failed() - num_again));
   }
   return opened;
 }
@@ -66,35 +85,74 @@ int exit_code_of(StopReason reason, bool has_posterior) {
   }
 }
 
+/// Who evaluates, and for how long.
+struct Workforce {
+  method::Evaluator& evaluator;
+  parallel::StopControl& stop;
+  int num_ranks;
+};
+
+/// Seconds that are needed to leave in good order besides those for writing campaign.h5: for the
+/// restart file, and for letting the other ranks go.
+constexpr double leave_s = 3.0;
+/// How much longer than the last time writing campaign.h5 may take.
+constexpr double view_safety = 3.0;
+
+/// Why a campaign that can be resumed should stop now, or "".
+std::string reason_to_stop(const parallel::StopControl& stop) {
+  if (stop.is_asked()) {
+    return fmt::format("{} asked for it", parallel::signal_name(stop.signal()));
+  }
+  return stop.is_due() ? "the end of --time-limit or evaluation.deadline is near" : "";
+}
+
 /// Drives the loop on rank 0 and leaves everything written; the exit code.
-int drive(const Study& study, const Request& request, const Opened& opened, int num_ranks,
-          method::Evaluator& evaluator) {
+int drive(const Study& study, const Request& request, const Opened& opened,
+          const Workforce& workforce) {
   store::CampaignStore& store = *opened.store;
+  parallel::StopControl& stop = workforce.stop;
   method::Method& method = *opened.method;
   const std::string study_text = store.manifest().study_text;
   const auto write_view = [&](StopReason reason) {
+    const Stopwatch cost;
     store.write_view(make_view({.study = study,
                                 .study_text = study_text,
-                                .num_ranks = num_ranks,
+                                .num_ranks = workforce.num_ranks,
                                 .stop_reason = reason,
                                 .method = method}));
+    stop.set_margin(leave_s + view_safety * cost.seconds());
   };
-  StatusWriter status(store, num_ranks);
+  stop.set_margin(leave_s);
+  StatusWriter status(store, workforce.num_ranks);
   ViewRefresher refresher([&] { write_view(StopReason::none); });
-  std::int64_t num_rounds_left = request.stop_after.value_or(-1);
+  RequestWatch watch(stop, status, request.say);
+  const std::int64_t num_rounds_before = store.num_rounds();
+  const std::int64_t num_evaluations_before = store.num_evaluations();
 
-  Parts parts{.method = method,
-              .evaluator = evaluator,
-              .store = store,
-              .evaluation = study.evaluation,
-              .observers = request.observers,
-              .is_stop_wanted = [&] { return num_rounds_left >= 0 && num_rounds_left-- == 0; }};
+  Parts parts{
+      .method = method,
+      .evaluator = workforce.evaluator,
+      .store = store,
+      .evaluation = study.evaluation,
+      .observers = request.observers,
+      .reason_to_stop = [&]() -> std::string {
+        if (request.stop_after && store.num_rounds() - num_rounds_before >= *request.stop_after) {
+          return "--stop-after asked for it";
+        }
+        return reason_to_stop(stop);
+      }};
+  workforce.evaluator.set_on_idle([&] { watch.look(); });
   parts.observers.push_back(&status);
+  parts.observers.push_back(&watch);
   parts.observers.push_back(&refresher);
   try {
-    const LoopResult result = run(parts);
+    LoopResult result = run(parts);
     store.close_segment(method);
     write_view(result.stop_reason);
+    if (stop.has_end() && result.stop_reason == StopReason::stopped_early &&
+        store.num_evaluations() == num_evaluations_before) {
+      result.message += "; the time was too short for a single run";
+    }
     const int exit_code = exit_code_of(result.stop_reason, method.posterior().has_value());
     const std::string ending = exit_code == 0 ? "finished" : exit_code == 75 ? "stopped" : "failed";
     status.write(ending, result.stop_reason, result.message);
@@ -109,69 +167,24 @@ int drive(const Study& study, const Request& request, const Opened& opened, int 
   }
 }
 
-/// Nobody to run the model: what is recorded is all there is.
-class NoEvaluator final : public method::Evaluator {
- public:
-  void evaluate(const method::Batch& /*batch*/, const std::vector<Eigen::Index>& /*samples*/,
-                const Sink& /*sink*/) override {}
-};
-
-/// How long groups that are still at work may take to leave when the campaign ends, in seconds.
-constexpr double patience_s = 5.0;
-
 }  // namespace
 
-Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request) {
-  const parallel::Comm& all = groups.all();
-  const auto model = evaluation::make_model(
-      groups, study.make_model,
-      {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
-
-  const parallel::StopFlag stop;
-  std::unique_ptr<method::Evaluator> evaluator;
-  evaluation::PoolEvaluator* pool = nullptr;
-  const Opened opened = parallel::agree(all, [&]() -> Opened {
-    if (!groups.is_manager()) {
-      return {};
-    }
-    if (all.size() == 1) {
-      evaluator =
-          std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
-    } else {
-      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
-      pool = owned.get();
-      evaluator = std::move(owned);
-    }
-    return open(study, request);
-  });
-
-  int exit_code = 0;
-  std::exception_ptr failure;
-  if (groups.is_manager()) {
-    request.say(groups.description(study.evaluation.concurrency));
-    try {
-      exit_code = drive(study, request, opened, all.size(), *evaluator);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    if (pool != nullptr) {
-      pool->shut_down(patience_s);
-      if (pool->must_abort()) {
-        // The others cannot be waited for; MPI still reads the buffers of what was sent to them.
-        std::ignore = evaluator.release();
-        if (failure) {
-          std::rethrow_exception(failure);
-        }
-        return {.exit_code = exit_code, .must_abort = true};
-      }
-    }
-  } else {
-    evaluation::serve_model(groups, model.get());
-  }
-  parallel::agree_on(all, failure);
-  std::string code = std::to_string(exit_code);
-  parallel::broadcast(all, code);
-  return {.exit_code = std::stoi(code)};
+Outcome execute(const parallel::Groups& groups, const Study& study, const Request& request,
+                parallel::StopControl& stop) {
+  Opened opened;
+  return run_with_workforce(
+      groups, study, stop,
+      {.prepare =
+           [&](method::Evaluator& evaluator) {
+             opened = open(study, request);
+             evaluator.learn(opened.store->recent_run_times());
+           },
+       .body =
+           [&](method::Evaluator& evaluator) {
+             request.say(groups.description(study.evaluation.concurrency));
+             return drive(study, request, opened,
+                          {.evaluator = evaluator, .stop = stop, .num_ranks = groups.all().size()});
+           }});
 }
 
 void pack(const std::filesystem::path& directory, const Study& study,
@@ -182,18 +195,11 @@ void pack(const std::filesystem::path& directory, const Study& study,
   request.base = directory;
   const Opened opened = open(study, request);
   store::CampaignStore& store = *opened.store;
-  NoEvaluator evaluator;
-  const LoopResult result = run({.method = *opened.method,
-                                 .evaluator = evaluator,
-                                 .store = store,
-                                 .evaluation = study.evaluation,
-                                 .observers = {},
-                                 .is_stop_wanted = {}});
-  store.close_segment(*opened.method);
+  replay_told_rounds(study, store, *opened.method);
   store.write_view(make_view({.study = study,
                               .study_text = store.manifest().study_text,
                               .num_ranks = recorded_ranks(directory),
-                              .stop_reason = result.stop_reason,
+                              .stop_reason = opened.method->stop_reason(),
                               .method = *opened.method}));
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <Eigen/Core>
 #include <nlohmann/json.hpp>
 
 namespace invar::campaign {
@@ -10,6 +11,14 @@ namespace invar::campaign {
 /// known.
 inline nlohmann::json json_number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+
+inline nlohmann::json json_numbers(const Eigen::VectorXd& values) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const double value : values) {
+    list.push_back(json_number(value));
+  }
+  return list;
 }
 
 }  // namespace invar::campaign

@@ -2,10 +2,12 @@
 
 #include <ctime>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "campaign/json_number.hpp"
 #include "campaign/status_text.hpp"
+#include "invar/parallel/stop_signals.hpp"
 #include "invar/store/summary.hpp"
 
 namespace invar::campaign {
@@ -32,11 +34,46 @@ int recorded_ranks(const std::filesystem::path& directory) {
   return read_status(store::read_summary(directory).status_json).ranks;
 }
 
+void StatusWriter::write_if_silent() {
+  if (since_written_.seconds() > 10.0) {
+    since_written_.restart();
+    write_running();
+  }
+}
+
+std::string StatusWriter::line() const {
+  return fmt::format("{} rounds, {} evaluations ({} failed), {:.1f} s in finished rounds",
+                     store_->num_rounds(), store_->num_evaluations(), store_->num_failed(),
+                     store_->elapsed_seconds());
+}
+
+void RequestWatch::on_evaluation(const method::Batch& /*batch*/, Eigen::Index /*sample*/,
+                                 const method::Evaluation& /*evaluation*/) {
+  look();
+}
+
+void RequestWatch::on_round(const method::RoundReport& /*report*/) {
+  look();
+}
+
+void RequestWatch::look() {
+  status_->write_if_silent();
+  if (stop_->take_status_request()) {
+    status_->write_running();
+    (*say_)("status: " + status_->line());
+  }
+  if (stop_->is_asked() && !has_told_of_stop_) {
+    has_told_of_stop_ = true;
+    (*say_)(fmt::format("{}: stopping; what runs is finished first, nothing new is started",
+                        parallel::signal_name(stop_->signal())));
+  }
+}
+
 void StatusWriter::write_if_due() {
   if (is_first_ || since_written_.seconds() > 1.0) {
     is_first_ = false;
     since_written_.restart();
-    write("running", method::StopReason::none, "");
+    write_running();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "invar/method/observer.hpp"
+#include "invar/parallel/stop_control.hpp"
 #include "invar/store/campaign_store.hpp"
 
 namespace invar::campaign {
@@ -34,9 +35,16 @@ class StatusWriter final : public method::Observer {
                      const method::Evaluation& evaluation) override;
   void on_round(const method::RoundReport& report) override;
 
+  /// One line for people: rounds, evaluations and seconds so far.
+  [[nodiscard]] std::string line() const;
+
   /// Writes the status now.
   /// @param status  "running", "finished", "stopped" or "failed"
   void write(const std::string& status, method::StopReason reason, const std::string& message);
+
+  /// Says that the campaign is still running: now, or when nothing was said for ten seconds.
+  void write_running() { write("running", method::StopReason::none, ""); }
+  void write_if_silent();
 
   /// The same after an error, which must not be hidden by another one.
   void write_if_possible(const std::string& status, const std::string& message) noexcept;
@@ -49,6 +57,31 @@ class StatusWriter final : public method::Observer {
   Stopwatch since_written_;
   method::RoundDiagnostics last_round_;
   bool is_first_ = true;
+};
+
+/// Answers requests from outside while the campaign runs: a status when one is asked for, and a
+/// word when a stop is under way.
+///
+/// MPI: Manager only.
+class RequestWatch final : public method::Observer {
+ public:
+  /// Lifetime: all outlive it.
+  RequestWatch(parallel::StopControl& stop, StatusWriter& status,
+               const std::function<void(const std::string&)>& say)
+      : stop_(&stop), status_(&status), say_(&say) {}
+
+  void on_evaluation(const method::Batch& batch, Eigen::Index sample,
+                     const method::Evaluation& evaluation) override;
+  void on_round(const method::RoundReport& report) override;
+
+  /// Looks for requests.
+  void look();
+
+ private:
+  parallel::StopControl* stop_;
+  StatusWriter* status_;
+  const std::function<void(const std::string&)>* say_;
+  bool has_told_of_stop_ = false;
 };
 
 /// The number of ranks that a campaign last ran on, as status.json says; 1 where it does not.

@@ -57,6 +57,11 @@ Evaluated evaluate(const Batch& batch, const Parts& parts) {
   return evaluated;
 }
 
+std::string why_unfinished(const Parts& parts) {
+  const std::string reason = parts.reason_to_stop();
+  return reason.empty() ? "too little time is left for another run" : reason;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -66,15 +71,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 LoopResult run(const Parts& parts) {
   method::Method& method = parts.method;
   while (method.stop_reason() == StopReason::none) {
-    if (parts.is_stop_wanted && parts.is_stop_wanted()) {
-      return {StopReason::stopped_early, "a stop was asked for"};
+    if (const std::string reason = parts.reason_to_stop(); !reason.empty()) {
+      return {StopReason::stopped_early, reason};
     }
     const auto start = std::chrono::steady_clock::now();
     const Batch batch = method.ask();
     const Evaluated evaluated = evaluate(batch, parts);
     if (!evaluated.is_complete) {
       return parts.evaluator.can_go_on()
-                 ? LoopResult{StopReason::stopped_early, "a batch was left unfinished"}
+                 ? LoopResult{StopReason::stopped_early, why_unfinished(parts)}
                  : LoopResult{StopReason::groups_lost, "every group of ranks missed the timeout"};
     }
     const auto verdict = evaluation::judge_failures(parts.evaluation, evaluated.result);

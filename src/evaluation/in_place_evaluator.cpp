@@ -8,7 +8,8 @@
 namespace invar::evaluation {
 
 InPlaceEvaluator::InPlaceEvaluator(const parallel::Groups& groups, model::Model& model,
-                                   const EvaluationOptions& options, const parallel::StopFlag& stop)
+                                   const EvaluationOptions& options,
+                                   const parallel::StopControl& stop)
     : groups_(&groups), model_(&model), options_(options), stop_(&stop) {
   INVAR_EXPECTS(groups.plan().num_ranks == 1);
   if (options.timeout_s) {
@@ -25,15 +26,22 @@ void InPlaceEvaluator::evaluate(const method::Batch& batch,
     method::Evaluation evaluation;
     int attempts = 0;
     do {
-      if (stop_->is_raised()) {
+      if (stop_->is_wanted() || !run_times_.would_likely_finish(stop_->seconds_left())) {
         return;
       }
       evaluation = run_model(*model_, {parameters, batch.first_id + sample}, groups_->team());
+      run_times_.add(evaluation.wall_seconds);
       ++attempts;
     } while (evaluation.status != method::Status::ok && attempts <= options_.retries);
     evaluation.attempts = attempts;
     evaluation.host = groups_->host_of_group(0);
     sink(sample, std::move(evaluation));
+  }
+}
+
+void InPlaceEvaluator::learn(const std::vector<double>& run_times) {
+  for (const double seconds : run_times) {
+    run_times_.add(seconds);
   }
 }
 

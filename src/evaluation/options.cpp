@@ -3,6 +3,8 @@
 #include <limits>
 #include <string>
 
+#include "invar/evaluation/time_limit.hpp"
+
 namespace invar::evaluation {
 namespace {
 
@@ -40,6 +42,32 @@ options::Row<EvaluationOptions> concurrency_row() {
           .default_text = concurrency_text};
 }
 
+options::Node read_deadline(const options::Cursor& at, EvaluationOptions& target) {
+  const auto text = options::read_text(at);
+  if (text && options::normalized(*text) == "none") {
+    target.deadline.reset();
+  } else if (text && !parse_moment(*text)) {
+    at.problem(
+        "expected a moment such as 2026-11-22T08:00:00 (local time; UTC with a Z) or none, "
+        "found " +
+        at.node->description());
+  } else if (text) {
+    target.deadline = text;
+  }
+  return target.deadline ? options::Node::make_text(*target.deadline) : options::Node{};
+}
+
+options::Row<EvaluationOptions> deadline_row() {
+  return {.key = "deadline",
+          .type = "moment or none",
+          .help =
+              "when the program has to be gone, in local time or with a Z; near it nothing is "
+              "started that would hardly finish, then all is saved and the exit code is 75",
+          .allowed = "YYYY-MM-DDTHH:MM:SS",
+          .read = read_deadline,
+          .default_text = [](const EvaluationOptions&) { return std::string("none"); }};
+}
+
 }  // namespace
 
 const options::Table<EvaluationOptions>& evaluation_table() {
@@ -60,6 +88,7 @@ const options::Table<EvaluationOptions>& evaluation_table() {
                       "what to do about a run that failed at every attempt"),
       options::real("failure_budget", &EvaluationOptions::failure_budget, Range::between(0, 1),
                     "largest failed share of a batch; beyond it the campaign ends"),
+      deadline_row(),
   });
   return table;
 }

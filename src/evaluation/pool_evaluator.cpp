@@ -1,6 +1,5 @@
 #include "invar/evaluation/pool_evaluator.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,8 +15,6 @@ namespace {
 constexpr double cheap_s = 0.5e-3;
 // Points that a group has at a time when runs are cheap: one to work on, one in advance.
 constexpr std::size_t most_held = 2;
-// The mean forgets about so many runs ago.
-constexpr std::int64_t memory = 32;
 
 }  // namespace
 
@@ -40,9 +37,11 @@ class PoolEvaluator::Round {
   void run() {
     const parallel::TaskPool::Callbacks callbacks{
         .on_reply = [this](const auto& reply) { take_reply(reply); },
-        .on_loss = [this](const auto& loss) { take_loss(loss); }};
+        .on_loss = [this](const auto& loss) { take_loss(loss); },
+        .on_idle = owner_.on_idle_};
     fill_all();
-    while (num_open_ > 0 && !owner_.has_lost_all_groups() && !owner_.stop_->is_raised()) {
+    // Nobody is at work when everything is done, all groups are lost, or a stop lets nothing start.
+    while (num_open_ > 0 && pool_.num_busy() > 0 && !owner_.stop_->is_due()) {
       pool_.wait(callbacks, *owner_.stop_);
     }
   }
@@ -53,12 +52,11 @@ class PoolEvaluator::Round {
   /// A group at work may hold another when runs are cheap; an idle one may begin when fewer than
   /// `concurrency` are at work.
   [[nodiscard]] bool has_room(int group) const {
-    if (pool_.is_lost(group) || owner_.stop_->is_raised()) {
+    if (pool_.is_lost(group) || !owner_.may_start()) {
       return false;
     }
     if (pool_.load(group) > 0) {
-      return pool_.load(group) < most_held && owner_.num_timed_ > 0 &&
-             owner_.mean_wall_s_ < cheap_s;
+      return pool_.load(group) < most_held && owner_.run_times_.mean_s() < cheap_s;
     }
     const std::optional<int>& cap = owner_.options_.concurrency;
     return !cap || pool_.num_busy() < *cap;
@@ -105,7 +103,7 @@ class PoolEvaluator::Round {
       evaluation->status = method::Status::transport;
       evaluation->message = fmt::format("a reply of {} bytes is unreadable", reply.bytes.size());
     }
-    owner_.remember_wall(evaluation->wall_seconds);
+    owner_.run_times_.add(evaluation->wall_seconds);
     finish(reply.ticket, reply.group, std::move(*evaluation));
   }
 
@@ -157,7 +155,7 @@ class PoolEvaluator::Round {
 };
 
 PoolEvaluator::PoolEvaluator(const parallel::Groups& groups, const EvaluationOptions& options,
-                             const parallel::StopFlag& stop)
+                             const parallel::StopControl& stop)
     : groups_(&groups), options_(options), stop_(&stop), pool_(groups, options.timeout_s) {}
 
 void PoolEvaluator::evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
@@ -165,9 +163,14 @@ void PoolEvaluator::evaluate(const method::Batch& batch, const std::vector<Eigen
   Round(*this, batch, samples, sink).run();
 }
 
-void PoolEvaluator::remember_wall(double wall_s) {
-  ++num_timed_;
-  mean_wall_s_ += (wall_s - mean_wall_s_) / static_cast<double>(std::min(num_timed_, memory));
+bool PoolEvaluator::may_start() const {
+  return !stop_->is_wanted() && run_times_.would_likely_finish(stop_->seconds_left());
+}
+
+void PoolEvaluator::learn(const std::vector<double>& run_times) {
+  for (const double seconds : run_times) {
+    run_times_.add(seconds);
+  }
 }
 
 void PoolEvaluator::shut_down(double patience_s) {

@@ -13,6 +13,8 @@ namespace {
 constexpr int most_replies_at_once = 64;
 // The manager of many groups never waits long, so its naps must not be the very shortest.
 constexpr std::chrono::microseconds shortest_nap{100};
+// How often the caller gets a turn while nothing arrives.
+constexpr std::chrono::milliseconds idle_interval{100};
 // Far longer than any nap: the manager was elsewhere, or the whole job was suspended.
 constexpr std::chrono::milliseconds absence{100};
 
@@ -58,8 +60,9 @@ void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte>
             all_->plan().leader_of(group), tag_task, all_->all().get(), &sent.request);
 }
 
-void TaskPool::wait(const Callbacks& callbacks, const StopFlag& stop) {
-  for (Backoff backoff(shortest_nap); !stop.is_raised(); backoff.pause()) {
+void TaskPool::wait(const Callbacks& callbacks, const StopControl& stop) {
+  Clock::time_point idle_since = Clock::now();
+  for (Backoff backoff(shortest_nap); !stop.is_due(); backoff.pause()) {
     int num_replies = 0;
     while (num_replies < most_replies_at_once && receive_one(callbacks)) {
       ++num_replies;
@@ -68,6 +71,10 @@ void TaskPool::wait(const Callbacks& callbacks, const StopFlag& stop) {
     const bool has_lost = num_replies < most_replies_at_once && write_off_late_groups(callbacks);
     if (num_replies > 0 || has_lost) {
       return;
+    }
+    if (const Clock::time_point now = Clock::now(); now - idle_since > idle_interval) {
+      idle_since = now;
+      callbacks.on_idle();
     }
   }
 }

@@ -17,6 +17,7 @@
 #include "store/lock.hpp"
 #include "store/recovery.hpp"
 #include "store/restart_file.hpp"
+#include "store/seal.hpp"
 #include "store/segment.hpp"
 #include "store/view_file.hpp"
 
@@ -80,7 +81,7 @@ class CampaignStore::Impl {
     std::vector<std::optional<method::Evaluation>> answers(
         static_cast<std::size_t>(round->num_samples()));
     for (Eigen::Index sample = 0; sample < round->num_samples(); ++sample) {
-      if (round->has(sample)) {
+      if (round->has(sample) && !is_to_retry(*round, sample)) {
         answers[static_cast<std::size_t>(sample)] = round->evaluation(sample);
       }
     }
@@ -92,10 +93,16 @@ class CampaignStore::Impl {
               const method::Evaluation& evaluation) {
     INVAR_EXPECTS(batch.round == begun_round_ && batch.round >= found_.history_end());
     StoredRound& round = pending_.back();
-    INVAR_EXPECTS(round.round() == batch.round && !round.row && !round.has(sample) &&
-                  round.fits(evaluation));
+    INVAR_EXPECTS(round.round() == batch.round && !round.row && round.fits(evaluation) &&
+                  (!round.has(sample) || is_to_retry(round, sample)));
     const double finished = seconds_since_1970();
     journal_->add_evaluation(batch.round, sample, evaluation, finished);
+    if (round.has(sample)) {
+      round.forget(sample);
+      --num_evaluations_;
+      --num_failed_;
+      remove_capsule(directory_, batch.first_id + sample);
+    }
     round.set(sample, evaluation, finished);
     ++num_evaluations_;
     if (evaluation.status != method::Status::ok) {
@@ -105,9 +112,27 @@ class CampaignStore::Impl {
     }
   }
 
+  [[nodiscard]] std::int64_t num_to_retry() const {
+    std::int64_t count = 0;
+    for (const StoredRound& round : pending_) {
+      for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+        count += round.has(sample) && is_to_retry(round, sample) ? 1 : 0;
+      }
+    }
+    return count;
+  }
+
+  [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t number) {
+    const StoredRound* round = find(number);
+    return round == nullptr ? std::nullopt : std::optional(round->batch());
+  }
+
+  [[nodiscard]] bool is_replayed() const { return next_round_ >= stored_end(); }
+
   void commit(std::int64_t number, const method::RoundDiagnostics& diagnostics, double seconds,
               const method::Method& told) {
-    INVAR_EXPECTS(number == begun_round_ && diagnostics.mean.size() == diagnostics.std.size());
+    INVAR_EXPECTS(number == begun_round_ && diagnostics.mean.size() == diagnostics.std.size() &&
+                  diagnostics.proposal_mean.size() == diagnostics.proposal_std.size());
     for (const auto& scalar : diagnostics.scalars) {
       INVAR_EXPECTS(!is_reserved_round_column(scalar.first));
     }
@@ -136,8 +161,8 @@ class CampaignStore::Impl {
   }
 
   void close_segment(const method::Method& told) {
-    if (next_round_ < stored_end()) {
-      return;  // still replaying: all is stored
+    if (!is_replayed()) {
+      return;  // all is stored
     }
     if (const std::int64_t num_told = next_round_ - found_.history_end(); num_told > 0) {
       if (std::exchange(has_unsynced_capsules_, false)) {
@@ -174,6 +199,20 @@ class CampaignStore::Impl {
     file.finish();
   }
 
+  [[nodiscard]] std::vector<double> recent_run_times() const {
+    std::vector<double> seconds;
+    for (const StoredRound& round : pending_) {
+      for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+        if (round.has(sample)) {
+          seconds.push_back(round.facts(sample).wall_seconds);
+        }
+      }
+    }
+    return seconds.empty() && !found_.history.empty()
+               ? read_history(found_.history.back()).evaluations.wall_seconds
+               : seconds;
+  }
+
   const fs::path directory_;
   const StoreOptions options_;
 
@@ -184,6 +223,11 @@ class CampaignStore::Impl {
   [[nodiscard]] double elapsed_seconds() const { return elapsed_seconds_; }
 
  private:
+  /// @pre round.has(sample)
+  [[nodiscard]] bool is_to_retry(const StoredRound& round, Eigen::Index sample) const {
+    return options_.retry_failed && !round.row && can_be_retried(round.facts(sample).status);
+  }
+
   /// One after the last round that is told and stored.
   [[nodiscard]] std::int64_t stored_end() const {
     const bool ends_with_open_round = !pending_.empty() && !pending_.back().row;
@@ -287,9 +331,18 @@ Manifest CampaignStore::manifest() const {
   return read_manifest(impl_->directory_);
 }
 
-void CampaignStore::replace_manifest(const Manifest& manifest) {
+void CampaignStore::replace_manifest(Manifest manifest) {
+  manifest.revision = this->manifest().revision + 1;
   write_data_files(impl_->directory_, manifest.data_files);
-  write_file(impl_->directory_ / "study.yaml", {manifest.study_text});
+  write_file(impl_->directory_ / "study.yaml", {sealed_text(manifest)});
+}
+
+std::optional<method::Batch> CampaignStore::recorded_batch(std::int64_t round) {
+  return impl_->recorded_batch(round);
+}
+
+bool CampaignStore::is_replayed() const {
+  return impl_->is_replayed();
 }
 
 std::vector<std::optional<method::Evaluation>> CampaignStore::begin_batch(
@@ -333,6 +386,12 @@ std::int64_t CampaignStore::num_evaluations() const {
 }
 std::int64_t CampaignStore::num_failed() const {
   return impl_->num_failed();
+}
+std::int64_t CampaignStore::num_to_retry() const {
+  return impl_->num_to_retry();
+}
+std::vector<double> CampaignStore::recent_run_times() const {
+  return impl_->recent_run_times();
 }
 double CampaignStore::elapsed_seconds() const {
   return impl_->elapsed_seconds();

@@ -42,6 +42,11 @@ void write_capsule(const fs::path& campaign, const method::Batch& batch, Eigen::
   write_file(path, {text}, Sync::no);
 }
 
+void remove_capsule(const fs::path& campaign, std::int64_t id) {
+  std::error_code ignored;
+  fs::remove_all(campaign / "failed" / std::to_string(id), ignored);
+}
+
 void sync_capsules(const fs::path& campaign) {
   const File folder(campaign / "failed", O_RDONLY | O_DIRECTORY);
   if (::syncfs(folder.get()) != 0) {

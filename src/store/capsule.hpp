@@ -16,6 +16,9 @@ namespace invar::store {
 void write_capsule(const std::filesystem::path& campaign, const method::Batch& batch,
                    Eigen::Index sample, const method::Evaluation& evaluation, double finished);
 
+/// Removes the capsule of an evaluation that was repeated.
+void remove_capsule(const std::filesystem::path& campaign, std::int64_t id);
+
 /// Makes all capsules survive a power failure.
 void sync_capsules(const std::filesystem::path& campaign);
 

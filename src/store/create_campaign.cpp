@@ -12,6 +12,7 @@
 #include "invar/core/error.hpp"
 #include "store/files.hpp"
 #include "store/layout.hpp"
+#include "store/seal.hpp"
 
 namespace invar::store {
 namespace fs = std::filesystem;
@@ -71,7 +72,7 @@ void create_campaign(const fs::path& directory, const Manifest& manifest) {
   try {
     make_folders(temporary);
     write_data_files(temporary, manifest.data_files);
-    write_file(temporary / "study.yaml", {manifest.study_text});
+    write_file(temporary / "study.yaml", {sealed_text(manifest)});
     if (std::rename(temporary.c_str(), target.c_str()) != 0) {
       throw_io("make the campaign", target, errno);
     }
@@ -80,6 +81,11 @@ void create_campaign(const fs::path& directory, const Manifest& manifest) {
     throw;
   }
   sync_directory(fs::absolute(target).parent_path());
+}
+
+Manifest read_manifest(const fs::path& directory) {
+  require_campaign(directory);
+  return read_sealed_manifest(directory);
 }
 
 }  // namespace invar::store

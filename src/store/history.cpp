@@ -54,6 +54,8 @@ void write_rounds(hid_t file, const RoundColumns& columns) {
   h5::write(file, "rounds/num_samples", columns.num_samples);
   h5::write_samples(file, "rounds/mean", columns.mean);
   h5::write_samples(file, "rounds/std", columns.std);
+  h5::write_samples(file, "rounds/proposal_mean", columns.proposal_mean);
+  h5::write_samples(file, "rounds/proposal_std", columns.proposal_std);
   h5::write(file, "rounds/messages", columns.messages);
   h5::write(file, "rounds/seconds", columns.seconds);
   for (const auto& [name, column] : columns.scalars) {
@@ -68,6 +70,8 @@ RoundColumns read_rounds(hid_t file) {
   columns.num_samples = h5::read<std::int64_t>(file, "rounds/num_samples");
   columns.mean = h5::read_samples(file, "rounds/mean");
   columns.std = h5::read_samples(file, "rounds/std");
+  columns.proposal_mean = h5::read_samples(file, "rounds/proposal_mean");
+  columns.proposal_std = h5::read_samples(file, "rounds/proposal_std");
   columns.messages = h5::read<std::string>(file, "rounds/messages");
   columns.seconds = h5::read<double>(file, "rounds/seconds");
   for (const std::string& name : h5::names_in(file, "rounds")) {
@@ -93,7 +97,8 @@ void check_shapes(const Segment& segment, const HistoryEntry& entry) {
   const auto k = static_cast<std::size_t>(num_rounds);
   is_sound = is_sound && r.round.size() == k && r.first_id.size() == k &&
              r.num_samples.size() == k && r.messages.size() == k && r.seconds.size() == k &&
-             r.mean.cols() == num_rounds && r.std.cols() == num_rounds;
+             r.mean.cols() == num_rounds && r.std.cols() == num_rounds &&
+             r.proposal_mean.cols() == num_rounds && r.proposal_std.cols() == num_rounds;
   for (const auto& scalar : r.scalars) {
     is_sound = is_sound && scalar.second.size() == k;
   }

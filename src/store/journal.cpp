@@ -91,6 +91,11 @@ class Reader {
           !round->fits(record.evaluation)) {
         throw_contradiction("an answer does not fit its batch");
       }
+      // An answer that was given before stands, unless the run was repeated.
+      if (round->has(record.sample) && !round->row &&
+          can_be_retried(round->facts(record.sample).status)) {
+        round->forget(record.sample);
+      }
       if (!round->has(record.sample)) {
         round->set(record.sample, record.evaluation, record.finished);
       }
@@ -168,6 +173,41 @@ JournalEnd parse_journal(const fs::path& path, std::string_view bytes, std::int6
     reader.drop_after_first_untold();
   }
   return end;
+}
+
+std::map<fs::path, std::string> read_all_journals(const fs::path& campaign) {
+  std::map<fs::path, std::string> result;
+  std::vector<std::int64_t> before;
+  std::vector<std::int64_t> now = list_journals(campaign);
+  do {
+    before = std::move(now);
+    result.clear();
+    for (const std::int64_t number : before) {
+      if (auto bytes = read_file_if_any(journal_path(campaign, number))) {
+        result[journal_path(campaign, number)] = std::move(*bytes);
+      }
+    }
+    now = list_journals(campaign);
+  } while (now != before);
+  return result;
+}
+
+std::optional<std::int64_t> first_round_of_journal(std::string_view bytes) {
+  if (!bytes.starts_with(header())) {
+    return std::nullopt;
+  }
+  std::string_view rest = bytes.substr(header_bytes);
+  while (const auto payload = next_payload(rest)) {
+    if (record_kind(*payload) == RecordKind::batch) {
+      try {
+        return decode_batch(*payload).round;
+      } catch (const Error&) {  // of another version: whoever reads the journal is told
+        return std::nullopt;
+      }
+    }
+    rest.remove_prefix(record_head_bytes + payload->size());
+  }
+  return std::nullopt;
 }
 
 std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>& rounds) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace invar::store {
 // in the byte order of little-endian machines. A payload begins with a byte for what it is:
 //   'B'  a batch is about to be dispatched: round, first id, the points
 //   'E'  an answer: round, sample, status, times, group, attempts, host, message, QoIs
-//   'R'  a round is told: round, seconds, scalars, mean, std, messages
+//   'R'  a round is told: round, seconds, scalars, mean, std, those of the proposal, messages
 // So a journal alone has all that its history file will have.
 
 std::filesystem::path journal_path(const std::filesystem::path& campaign, std::int64_t number);
@@ -46,6 +47,14 @@ JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_ro
 /// The same, of bytes that were read before; `path` is for messages.
 JournalEnd parse_journal(const std::filesystem::path& path, std::string_view bytes,
                          std::int64_t first_round, std::vector<StoredRound>& rounds);
+
+/// The journals' bytes by path, of a campaign that may be running: as they are at one moment, when
+/// a segment closes meanwhile.
+std::map<std::filesystem::path, std::string> read_all_journals(
+    const std::filesystem::path& campaign);
+
+/// The round of the first batch of a journal; none where it has no sound batch.
+std::optional<std::int64_t> first_round_of_journal(std::string_view bytes);
 
 /// Begins a journal with some rounds in it, durably: it is complete before it has its name.
 /// @return its length

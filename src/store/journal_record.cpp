@@ -153,6 +153,8 @@ void encode_round(std::string& record, std::int64_t round, const RoundRow& row) 
   }
   out.put_vector(row.mean);
   out.put_vector(row.std);
+  out.put_vector(row.proposal_mean);
+  out.put_vector(row.proposal_std);
   out.put_string(row.messages);
   out.finish();
 }
@@ -227,8 +229,11 @@ RoundRecord decode_round(std::string_view payload) {
   }
   record.row.mean = in.get_vector();
   record.row.std = in.get_vector();
+  record.row.proposal_mean = in.get_vector();
+  record.row.proposal_std = in.get_vector();
   record.row.messages = in.get_string();
-  in.require(is_count(record.round) && record.row.mean.size() == record.row.std.size());
+  in.require(is_count(record.round) && record.row.mean.size() == record.row.std.size() &&
+             record.row.proposal_mean.size() == record.row.proposal_std.size());
   in.finish();
   return record;
 }

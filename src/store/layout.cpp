@@ -35,22 +35,6 @@ void make_folders(const fs::path& campaign) {
   }
 }
 
-Manifest read_manifest(const fs::path& campaign) {
-  Manifest manifest{.study_text = read_file(campaign / "study.yaml"), .data_files = {}};
-  std::error_code error;
-  for (fs::recursive_directory_iterator entry(campaign / "data", error), end;
-       !error && entry != end; entry.increment(error)) {
-    if (entry->is_regular_file()) {
-      const fs::path name = entry->path().lexically_relative(campaign);
-      manifest.data_files[name.generic_string()] = read_file(entry->path());
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw_io("list", campaign / "data", error.value());
-  }
-  return manifest;
-}
-
 void write_data_files(const fs::path& campaign, const std::map<std::string, std::string>& files) {
   for (const auto& [name, bytes] : files) {
     const fs::path path = fs::path(name).lexically_normal();

@@ -4,8 +4,6 @@
 #include <map>
 #include <string>
 
-#include "invar/store/create_campaign.hpp"
-
 namespace invar::store {
 
 /// Whether a directory is a campaign: it has a study and a journal.
@@ -16,9 +14,6 @@ void require_campaign(const std::filesystem::path& directory);
 
 /// The folders of a campaign, where they are missing.
 void make_folders(const std::filesystem::path& campaign);
-
-/// study.yaml and the files under data/.
-Manifest read_manifest(const std::filesystem::path& campaign);
 
 /// Writes the data files that are not there yet or differ.
 /// @pre every name begins with "data/" and stays inside it

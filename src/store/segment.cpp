@@ -70,6 +70,10 @@ void append(RoundColumns& columns, const StoredRound& round) {
     columns.mean.col(index(at)).head(row.mean.size()) = row.mean;
     columns.std.col(index(at)).head(row.std.size()) = row.std;
   }
+  if (row.proposal_mean.size() > 0) {
+    columns.proposal_mean.col(index(at)) = row.proposal_mean;
+    columns.proposal_std.col(index(at)) = row.proposal_std;
+  }
   columns.messages.push_back(row.messages);
   columns.seconds.push_back(row.seconds);
 }
@@ -95,6 +99,8 @@ RoundRow row_at(const RoundColumns& columns, std::size_t i) {
   }
   row.mean = columns.mean.col(index(i));
   row.std = columns.std.col(index(i));
+  row.proposal_mean = columns.proposal_mean.col(index(i));
+  row.proposal_std = columns.proposal_std.col(index(i));
   row.messages = columns.messages[i];
   row.seconds = columns.seconds[i];
   return row;
@@ -119,6 +125,10 @@ Segment gather(std::span<const StoredRound> rounds) {
       largest(rounds, [](const StoredRound& r) { return r.row ? r.row->mean.size() : 0; });
   segment.rounds.mean.setConstant(dimension, num_told, nan);
   segment.rounds.std.setConstant(dimension, num_told, nan);
+  const Eigen::Index proposed =
+      largest(rounds, [](const StoredRound& r) { return r.row ? r.row->proposal_mean.size() : 0; });
+  segment.rounds.proposal_mean.setConstant(proposed, num_told, nan);
+  segment.rounds.proposal_std.setConstant(proposed, num_told, nan);
   for (const StoredRound& round : rounds) {
     append(segment.evaluations, round);
     if (round.row) {
@@ -155,8 +165,9 @@ std::vector<StoredRound> split(const Segment& segment) {
 }
 
 bool is_reserved_round_column(const std::string& name) {
-  static constexpr std::array<std::string_view, 7> reserved = {
-      "round", "first_id", "num_samples", "mean", "std", "messages", "seconds"};
+  static constexpr std::array<std::string_view, 9> reserved = {
+      "round",         "first_id",     "num_samples", "mean",   "std",
+      "proposal_mean", "proposal_std", "messages",    "seconds"};
   return std::find(reserved.begin(), reserved.end(), name) != reserved.end();
 }
 

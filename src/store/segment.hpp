@@ -28,11 +28,11 @@ struct EvaluationColumns {
 
 /// Told rounds as columns of a table.
 ///
-/// Shapes: mean, std d x r; the others r.
+/// Shapes: mean, std d x r, proposals too (0 x r without any); the others r.
 struct RoundColumns {
   std::vector<std::int64_t> round, first_id, num_samples;
   std::map<std::string, std::vector<double>> scalars;  // NaN where a round has none of that name
-  Eigen::MatrixXd mean, std;
+  Eigen::MatrixXd mean, std, proposal_mean, proposal_std;
   std::vector<std::string> messages;
   std::vector<double> seconds;
 

@@ -54,6 +54,8 @@ RoundRow make_round_row(const method::RoundDiagnostics& diagnostics, double seco
   RoundRow row{.scalars = diagnostics.scalars,
                .mean = diagnostics.mean,
                .std = diagnostics.std,
+               .proposal_mean = diagnostics.proposal_mean,
+               .proposal_std = diagnostics.proposal_std,
                .messages = {},
                .seconds = seconds};
   for (const std::string& message : diagnostics.messages) {
@@ -74,8 +76,15 @@ std::optional<std::string> first_difference(const RoundRow& stored, const RoundR
       return fmt::format("`{}` is {:.17g}, not {:.17g}", entry.first, is, was);
     }
   }
-  const auto mean = first_difference("mean", stored.mean, replayed.mean);
-  return mean ? mean : first_difference("std", stored.std, replayed.std);
+  std::optional<std::string> difference;
+  const auto look = [&](const char* name, const Eigen::VectorXd RoundRow::*part) {
+    difference = difference ? difference : first_difference(name, stored.*part, replayed.*part);
+  };
+  look("mean", &RoundRow::mean);
+  look("std", &RoundRow::std);
+  look("proposal_mean", &RoundRow::proposal_mean);
+  look("proposal_std", &RoundRow::proposal_std);
+  return difference;
 }
 
 StoredRound::StoredRound(method::Batch batch)
@@ -113,6 +122,16 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   num_failed_ += evaluation.status != method::Status::ok ? 1 : 0;
 }
 
+void StoredRound::forget(Eigen::Index sample) {
+  INVAR_EXPECTS(has(sample));
+  if (qois_.size() > 0) {
+    qois_.col(sample).setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
+  finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
+  --num_recorded_;
+  num_failed_ -= facts(sample).status != method::Status::ok ? 1 : 0;
+}
+
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
   method::Evaluation evaluation = facts(sample);
   if (has_qois(evaluation.status) && qois_.size() > 0) {
@@ -122,11 +141,19 @@ method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
 }
 
 std::uint64_t batch_hash(const method::Batch& batch) {
-  std::uint64_t hash = core::mix_bits(static_cast<std::uint64_t>(batch.points.rows()) + 1);
+  // Tables do not keep how many parameters no points have.
+  const Eigen::Index num_rows = batch.points.size() > 0 ? batch.points.rows() : 0;
+  std::uint64_t hash = core::mix_bits(static_cast<std::uint64_t>(num_rows) + 1);
   for (Eigen::Index i = 0; i < batch.points.size(); ++i) {
     hash = core::mix_bits(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
   }
   return hash;
+}
+
+bool can_be_retried(method::Status status) {
+  using method::Status;
+  return status == Status::timeout || status == Status::crashed || status == Status::transport ||
+         status == Status::cancelled;
 }
 
 bool has_qois(method::Status status) {

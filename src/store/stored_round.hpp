@@ -18,6 +18,8 @@ struct RoundRow {
   std::vector<std::pair<std::string, double>> scalars;
   Eigen::VectorXd mean;
   Eigen::VectorXd std;
+  Eigen::VectorXd proposal_mean;  // empty where the batch was not drawn from a Gaussian
+  Eigen::VectorXd proposal_std;
   std::string messages;  // a line each
   double seconds = 0.0;
 };
@@ -48,6 +50,10 @@ class StoredRound {
   void set(Eigen::Index sample, const method::Evaluation& evaluation, double finished);
   [[nodiscard]] bool fits(const method::Evaluation& evaluation) const;
 
+  /// Forgets the answer to a sample, so that another can be set.
+  /// @pre has(sample)
+  void forget(Eigen::Index sample);
+
   /// @pre has(sample)
   [[nodiscard]] method::Evaluation evaluation(Eigen::Index sample) const;
   /// The answer but for its QoIs, which are a column of `qois`.
@@ -72,6 +78,10 @@ class StoredRound {
 
 /// A hash of the points of a batch, bit for bit.
 std::uint64_t batch_hash(const method::Batch& batch);
+
+/// Whether the world decided that a run failed, and not the model: then it may end otherwise when
+/// it is repeated.
+bool can_be_retried(method::Status status);
 
 /// Whether an evaluation of this status has QoIs to keep.
 bool has_qois(method::Status status);

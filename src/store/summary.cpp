@@ -19,27 +19,9 @@ namespace invar::store {
 namespace fs = std::filesystem;
 namespace {
 
-/// The journals, by path. A segment may close meanwhile: then they are listed again.
-std::map<fs::path, std::string> read_journals(const fs::path& campaign) {
-  std::map<fs::path, std::string> result;
-  std::vector<std::int64_t> before;
-  std::vector<std::int64_t> now = list_journals(campaign);
-  do {
-    before = std::move(now);
-    result.clear();
-    for (const std::int64_t number : before) {
-      if (auto bytes = read_file_if_any(journal_path(campaign, number))) {
-        result[journal_path(campaign, number)] = std::move(*bytes);
-      }
-    }
-    now = list_journals(campaign);
-  } while (now != before);
-  return result;
-}
-
 /// Journals are read before history, so that a round that moves on is not missed.
 void count_stored(const fs::path& campaign, CampaignSummary& summary) {
-  const std::map<fs::path, std::string> journals = read_journals(campaign);
+  const std::map<fs::path, std::string> journals = read_all_journals(campaign);
   for (const std::int64_t number : list_history(campaign)) {
     try {
       const HistoryEntry entry = read_history_entry(campaign, number);

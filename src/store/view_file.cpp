@@ -214,6 +214,10 @@ void ViewFile::create_rounds() {
   add_column("rounds/num_samples", H5T_NATIVE_INT64, {"rounds/round"}, "");
   add_column("rounds/mean", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
   add_column("rounds/std", H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, parameter_units_);
+  // In the coordinates of the method, so without units.
+  for (const char* name : {"rounds/proposal_mean", "rounds/proposal_std"}) {
+    add_column(name, H5T_NATIVE_DOUBLE, {"rounds/round", "parameter"}, "");
+  }
   add_column("rounds/messages", h5::string_type().get(), {"rounds/round"}, "");
   add_column("rounds/seconds", H5T_NATIVE_DOUBLE, {"rounds/round"}, "s");
 }
@@ -320,6 +324,10 @@ void ViewFile::append_rounds(const RoundColumns& columns) {
   if (columns.mean.rows() > 0) {
     append_samples("rounds/mean", first, columns.mean);
     append_samples("rounds/std", first, columns.std);
+  }
+  if (columns.proposal_mean.rows() > 0) {
+    append_samples("rounds/proposal_mean", first, columns.proposal_mean);
+    append_samples("rounds/proposal_std", first, columns.proposal_std);
   }
   append_column("rounds/messages", first, columns.messages);
   append_column("rounds/seconds", first, columns.seconds);

@@ -133,7 +133,8 @@ void RunVi::tell(const method::BatchResult& result) {
           .step_size = step_size,
           .num_asked = num_asked,
           .num_kept = num_kept,
-          .judged = judged});
+          .judged = judged,
+          .proposal = asked.coordinates});
 }
 
 RunVi::Survivors RunVi::survivors(Points points, const method::BatchResult& result) const {

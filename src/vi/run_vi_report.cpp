@@ -40,11 +40,14 @@ void RunVi::report(const Round& round) {
       {"gradient_snr", accepted ? accepted->gradient.snr : none},
       {"consecutive_rejections", progress_.rejections},
       {"num_dropped", static_cast<double>(round.num_asked - round.num_kept)},
+      {"rescored", round.is_rescoring ? 1.0 : 0.0},
   };
   PhysicalMoments moments = physical_moments(
       accepted ? accepted->coordinates : initial_.coordinates, target_.transform());
   diagnostics_.mean = std::move(moments.mean);
   diagnostics_.std = std::move(moments.std);
+  diagnostics_.proposal_mean = round.proposal.mean;
+  diagnostics_.proposal_std = round.proposal.std();
 }
 
 std::optional<method::Posterior> RunVi::posterior() const {

@@ -1,4 +1,6 @@
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -129,6 +131,7 @@ method::State RunVi::state() const {
   method::State state;
   write_meaning(state, space_, options_);
   state.set("elbo_scaling_factor", target_.scale());
+  state.set("target", fmt::format("{:016x}", target_.fingerprint()));
   state.set("round", progress_.round);
   state.set("evaluations", progress_.evaluations);
   state.set("iteration", static_cast<std::int64_t>(progress_.iteration));
@@ -157,13 +160,80 @@ method::State RunVi::state() const {
   return state;
 }
 
+bool RunVi::has_target_of(const method::State& state) const {
+  return state.get<std::string>("target") == fmt::format("{:016x}", target_.fingerprint());
+}
+
 void RunVi::restore(const method::State& state) {
   require_same_meaning(state, space_, options_, ErrorKind::data);
   const StateReader in(state);
-  const Index dimension = space_.dimension();
+  StateReader::require(has_target_of(state), "target", "the prior, data and noise of the study",
+                       "others");
   StateReader::require(in.real("elbo_scaling_factor") == target_.scale(), "elbo_scaling_factor",
                        fmt::to_string(target_.scale()),
                        fmt::to_string(in.real("elbo_scaling_factor")));
+  load(state);
+  if (progress_.accepted && progress_.stop != method::StopReason::line_search_failed) {
+    progress_.stop = reason_to_stop();  // limits may have been raised since
+  }
+}
+
+void RunVi::rescore(const method::State& state, std::int64_t num_given_up) {
+  require_same_meaning(state, space_, options_, ErrorKind::data);
+  const InitialState own_start = initial_;
+  load(state);
+  diagnostics_.messages = first_warnings();
+  // The batch that is given up was drawn from here.
+  const Coordinates proposal = candidate();
+  progress_.rejections = 0;
+  progress_.step_size = line_search_.initial_step_size();
+  std::optional<Judged> judged;
+  const bool had_state = progress_.accepted.has_value();
+  if (had_state) {
+    AcceptedState old = *std::exchange(progress_.accepted, std::nullopt);
+    Points points{.x = old.samples, .physical = old.samples};
+    for (Index i = 0; i < points.x.cols(); ++i) {
+      points.x.col(i) = target_.transform().to_optimizer(old.samples.col(i));
+    }
+    Survivors kept{.points = std::move(points), .qois = std::move(old.qois), .messages = {}};
+    judged = judge(old.coordinates, kept);
+    diagnostics_.messages.push_back(
+        fmt::format("prior, data or noise have changed: the ELBO of the current state was {:.8g} "
+                    "and is {:.8g} now, from the same {} runs",
+                    old.merit.elbo.value, judged->merit.elbo.value, kept.qois.cols()));
+    progress_.accepted_elbos.clear();
+    progress_.best.reset();
+    progress_.stop = method::StopReason::none;
+    progress_.iteration = old.iteration;  // `adopt` counts it again
+    take_first(accepted_state(old.coordinates, std::move(kept), *judged));
+    if (progress_.stop == method::StopReason::max_iterations) {
+      diagnostics_.messages.emplace_back(
+          "max_iterations is reached: raise it to go on under the changed study");
+    }
+  } else {
+    initial_ = own_start;
+    diagnostics_.messages.emplace_back(
+        "prior, data or noise have changed before there was a first state: the method begins "
+        "again");
+    progress_.stop = method::StopReason::none;
+    ++progress_.iteration;  // other draws than those of the batch that was given up
+  }
+  ++progress_.round;
+  progress_.evaluations += num_given_up;
+  plan_next_batch();
+  report({.iteration = progress_.iteration - 1,
+          .is_accepted = false,
+          .step_size = 0.0,
+          .num_asked = 0,
+          .num_kept = 0,
+          .judged = judged,
+          .proposal = proposal,
+          .is_rescoring = true});
+}
+
+void RunVi::load(const method::State& state) {
+  const StateReader in(state);
+  const Index dimension = space_.dimension();
   Progress progress;
   progress.round = in.count("round");
   progress.evaluations = in.count("evaluations");
@@ -192,9 +262,6 @@ void RunVi::restore(const method::State& state) {
     initial_.family = Family::correlated(in.matrix("correlation_cholesky", dimension, dimension));
   }
   progress_ = std::move(progress);
-  if (progress_.accepted && progress_.stop != method::StopReason::line_search_failed) {
-    progress_.stop = reason_to_stop();  // limits may have been raised since
-  }
   pending_.reset();
   cache_ = {};
   diagnostics_ = {};

@@ -193,22 +193,6 @@ TEST_F(Program, ResumesOnlyTheSameQuestion) {
   EXPECT_THAT(read_file(folder_ / "campaign/study.yaml"), HasSubstr("max_iterations: 14"));
 }
 
-TEST_F(Program, NoticesThatADataFileHasOtherContent) {
-  std::string study = toy_study();
-  study.replace(study.find("[2.5, 2.1, 1.8, 1.5, 1.3, 1.1]"), 30, "{file: obs.txt}");
-  write_file(folder_ / "filed.yaml", study);
-  write_file(folder_ / "obs.txt", "2.5\n2.1\n1.8\n1.5\n1.3\n1.1\n");
-  ASSERT_EQ(invar("run filed.yaml --stop-after 2").exit_code, 75);
-  EXPECT_EQ(invar("resume campaign --study filed.yaml --stop-after 1").exit_code, 75);
-
-  write_file(folder_ / "obs.txt", "2.5\n2.1\n1.8\n1.5\n1.3\n1.2\n");
-  const ProgramResult changed = invar("resume campaign --study filed.yaml", 2);
-
-  EXPECT_EQ(changed.exit_code, 78);
-  EXPECT_THAT(changed.err, HasSubstr("data/obs.txt"));
-  EXPECT_EQ(invar("resume campaign").exit_code, 0);
-}
-
 TEST_F(Program, GoesOnAfterTheIterationLimitWasRaised) {
   ASSERT_EQ(invar("run study.yaml --campaign long").exit_code, 0);
   ASSERT_EQ(

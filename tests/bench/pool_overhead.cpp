@@ -103,7 +103,7 @@ void manage(const parallel::Groups& groups, MPI_Comm comm, int num_repetitions) 
   batch.points = Eigen::MatrixXd::Random(num_parameters, batch_size);
   std::vector<Eigen::Index> samples(batch_size);
   std::iota(samples.begin(), samples.end(), 0);
-  parallel::StopFlag stop;
+  parallel::StopControl stop;
   evaluation::PoolEvaluator evaluator(groups, {}, stop);
   std::vector<double> pool;
   std::vector<double> bare;

@@ -80,7 +80,7 @@ double cpu_seconds() {
 }
 
 void manage(const parallel::Groups& groups, int num_repetitions) {
-  parallel::StopFlag stop;
+  parallel::StopControl stop;
   evaluation::PoolEvaluator evaluator(groups, {}, stop);
   std::vector<Eigen::Index> samples(batch_size);
   std::iota(samples.begin(), samples.end(), 0);

@@ -180,7 +180,7 @@ TEST_F(Evaluator, ReturnsWhenAStopIsAskedFor) {
     const auto batch = make_batch(50);
     const auto stop_at_third = [&](Eigen::Index, const method::Evaluation&) {
       if (++num_seen == 3) {
-        stop_.raise();
+        stop_.ask();
       }
     };
 
@@ -217,7 +217,7 @@ TEST(InPlaceEvaluator, RefusesATimeout) {
   }
   const parallel::Groups groups(world, 1);
   test::FunctionModel model({.num_parameters = 2, .num_qois = 2}, linear);
-  const parallel::StopFlag stop;
+  const parallel::StopControl stop;
 
   try {
     const evaluation::InPlaceEvaluator evaluator(groups, model, {.timeout_s = 1.0}, stop);

@@ -114,7 +114,7 @@ class EvaluationTest : public ::testing::Test {
   [[nodiscard]] int num_groups() const { return std::max(1, world_.size() - 1); }
 
   parallel::Comm world_ = parallel::Comm::duplicate(MPI_COMM_WORLD);
-  parallel::StopFlag stop_;
+  parallel::StopControl stop_;
 };
 
 }  // namespace invar::test

@@ -44,7 +44,7 @@ class TaskPoolTest : public ::testing::Test {
   }
 
   Comm world_ = Comm::duplicate(MPI_COMM_WORLD);
-  StopFlag stop_;
+  StopControl stop_;
 };
 
 void echo(std::span<const std::byte> task, Bytes& reply) {
@@ -198,20 +198,40 @@ TEST_F(TaskPoolTest, DoesNotBlameAGroupForTheManagersAbsence) {
   });
 }
 
-TEST_F(TaskPoolTest, ReturnsWhenAStopIsAskedFor) {
+TEST_F(TaskPoolTest, ReturnsWhenAStopIsDue) {
   const auto slow = [](std::span<const std::byte>, Bytes&) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
   };
   run(1, {}, slow, [&](TaskPool& pool) {
     pool.submit(0, 1, Bytes(1));
-    std::thread other([&] { stop_.raise(); });
+    stop_.set_end(StopControl::Clock::now() + std::chrono::milliseconds(50));
 
     pool.wait(
         {.on_reply = [](const TaskPool::Reply&) { ADD_FAILURE() << "too late"; }, .on_loss = {}},
         stop_);
 
-    other.join();
     EXPECT_EQ(pool.load(0), 1U);
+    EXPECT_TRUE(stop_.is_due());
+  });
+}
+
+TEST_F(TaskPoolTest, GoesOnWaitingForWhatRunsWhenAStopIsAskedFor) {
+  const auto slow = [](std::span<const std::byte>, Bytes&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  };
+  run(1, {}, slow, [&](TaskPool& pool) {
+    int num_replies = 0;
+    int num_turns = 0;
+    pool.submit(0, 1, Bytes(1));
+    stop_.ask();
+
+    pool.wait({.on_reply = [&](const TaskPool::Reply&) { ++num_replies; },
+               .on_loss = {},
+               .on_idle = [&] { ++num_turns; }},
+              stop_);
+
+    EXPECT_EQ(num_replies, 1);
+    EXPECT_GE(num_turns, 1);
   });
 }
 

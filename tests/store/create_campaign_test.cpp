@@ -51,7 +51,7 @@ TEST(CreateCampaign, TakesAnEmptyDirectoryAndATrailingSlash) {
 
   create_campaign(directory.path().string() + "/campaign/", manifest);
 
-  EXPECT_EQ(bytes_of(directory / "campaign/study.yaml"), manifest.study_text);
+  EXPECT_EQ(read_manifest(directory / "campaign").study_text, manifest.study_text);
 }
 
 TEST(CreateCampaign, NamesResumeWhereThereIsACampaign) {
@@ -121,7 +121,35 @@ TEST(CampaignStore, TakesAChangedStudy) {
   store.replace_manifest({.study_text = "invar: 1 # longer\n", .data_files = {{"data/new", "n"}}});
 
   EXPECT_EQ(store.manifest().study_text, "invar: 1 # longer\n");
-  EXPECT_EQ(store.manifest().data_files.size(), 3U);
+  EXPECT_EQ(store.manifest().data_files, (std::map<std::string, std::string>{{"data/new", "n"}}));
+  EXPECT_EQ(store.manifest().revision, 2);
+  // What the study before needed is still there.
+  EXPECT_EQ(bytes_of(directory / "campaign/data/obs.csv"), manifest.data_files.at("data/obs.csv"));
+}
+
+TEST(Manifest, IsRefusedWithAnyByteOfTheStudyChanged) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "campaign", manifest);
+  const std::string sound = bytes_of(directory / "campaign/study.yaml");
+
+  for (std::size_t i = 0; i < sound.size(); ++i) {
+    std::string damaged = sound;
+    damaged[i] = static_cast<char>(damaged[i] ^ 4);
+    overwrite(directory / "campaign/study.yaml", damaged);
+    EXPECT_THROW(read_manifest(directory / "campaign"), Error) << "byte " << i;
+    overwrite(directory / "campaign/study.yaml", sound.substr(0, i));
+    EXPECT_THROW(read_manifest(directory / "campaign"), Error) << "cut at " << i;
+  }
+}
+
+TEST(Manifest, IsRefusedWithADataFileChangedOrMissing) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "campaign", manifest);
+
+  overwrite(directory / "campaign/data/obs.csv", "other");
+  EXPECT_THROW(read_manifest(directory / "campaign"), Error);
+  fs::remove(directory / "campaign/data/obs.csv");
+  EXPECT_THROW(read_manifest(directory / "campaign"), Error);
 }
 
 }  // namespace

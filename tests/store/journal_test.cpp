@@ -55,6 +55,8 @@ void write_example(const std::filesystem::path& path) {
   journal.add_round(0, {.scalars = {{"elbo", -1.5}},
                         .mean = Eigen::Vector2d(1, 2),
                         .std = Eigen::Vector2d(3, 4),
+                        .proposal_mean = Eigen::Vector2d(5, 6),
+                        .proposal_std = Eigen::Vector2d(7, 8),
                         .messages = "one\ntwo",
                         .seconds = 0.5});
   journal.add_batch(make_batch(1));

@@ -102,7 +102,8 @@ TEST_F(RunViTest, ReportsTheSameColumnsInEveryRound) {
   EXPECT_THAT(names(),
               ElementsAre("iteration", "accepted", "elbo", "elbo_standard_error", "relative_mse",
                           "log_likelihood", "log_prior", "entropy", "step_size", "gradient_norm",
-                          "gradient_snr", "consecutive_rejections", "num_dropped"));
+                          "gradient_snr", "consecutive_rejections", "num_dropped",
+                          "rescored"));
   const std::vector<std::string> first = names();
   EXPECT_EQ(method.diagnostics().scalar("iteration"), 0.0);
   play(method);

@@ -23,7 +23,9 @@ struct Parts {
   store::CampaignStore& store;
   const evaluation::EvaluationOptions& evaluation;
   std::vector<method::Observer*> observers;
-  std::function<bool()> is_stop_wanted;  // asked before every round; after it the campaign resumes
+  /// Why to stop now, or "": asked before every round and after a batch that was left unfinished;
+  /// the campaign can be resumed afterwards.
+  std::function<std::string()> reason_to_stop = [] { return std::string(); };
 };
 
 /// How the loop ended.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "invar/options/table.hpp"
 
@@ -21,7 +22,8 @@ struct EvaluationOptions {
   std::optional<double> timeout_s = std::nullopt;
   int retries = 0;
   OnFailure on_failure = OnFailure::drop;
-  double failure_budget = 0.25;  // largest failed share of a batch
+  double failure_budget = 0.25;                        // largest failed share of a batch
+  std::optional<std::string> deadline = std::nullopt;  // a moment as `parse_moment` reads it
 };
 
 /// The keys under `evaluation`.

@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "invar/evaluation/options.hpp"
+#include "invar/evaluation/run_times.hpp"
 #include "invar/method/evaluator.hpp"
 #include "invar/parallel/groups.hpp"
-#include "invar/parallel/stop_flag.hpp"
+#include "invar/parallel/stop_control.hpp"
 #include "invar/parallel/task_pool.hpp"
 
 namespace invar::evaluation {
@@ -24,17 +27,26 @@ class PoolEvaluator : public method::Evaluator {
  public:
   /// Lifetime: groups and stop must outlive it.
   PoolEvaluator(const parallel::Groups& groups, const EvaluationOptions& options,
-                const parallel::StopFlag& stop);
+                const parallel::StopControl& stop);
 
   /// As `Evaluator::evaluate`. The sink may take its time: the group is given its next point first.
   ///
-  /// Failure: a run beyond the timeout has the status timeout. When a stop is asked for, or all
-  ///          groups are lost, some samples are never handed over.
+  /// Nothing is started once a stop is wanted, or when it would hardly finish before the end: when
+  /// less than half of the recent runs were as short as the time that is left. What runs then is
+  /// waited for until the stop is due.
+  ///
+  /// Failure: a run beyond the timeout has the status timeout. At a stop, or when all groups are
+  ///          lost, some samples are never handed over.
   void evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
                 const Sink& sink) override;
 
   /// False once all groups are lost.
   [[nodiscard]] bool can_go_on() const override { return !has_lost_all_groups(); }
+
+  /// How long runs took before, in seconds, oldest first: those of an earlier part of a campaign.
+  void learn(const std::vector<double>& run_times) override;
+
+  void set_on_idle(std::function<void()> on_idle) override { on_idle_ = std::move(on_idle); }
 
   [[nodiscard]] int num_lost_groups() const noexcept { return pool_.num_lost(); }
   [[nodiscard]] bool has_lost_all_groups() const noexcept {
@@ -53,16 +65,16 @@ class PoolEvaluator : public method::Evaluator {
  private:
   class Round;
 
-  void remember_wall(double wall_s);
+  [[nodiscard]] bool may_start() const;
 
   const parallel::Groups* groups_;
   EvaluationOptions options_;
-  const parallel::StopFlag* stop_;
+  const parallel::StopControl* stop_;
   parallel::TaskPool pool_;
   std::vector<std::byte> task_bytes_;
   std::int64_t next_ticket_ = 0;  // tickets are never used twice
-  double mean_wall_s_ = 0;        // of recent runs
-  std::int64_t num_timed_ = 0;
+  RunTimes run_times_;
+  std::function<void()> on_idle_ = [] {};
   bool have_all_left_ = false;
 };
 

@@ -29,6 +29,12 @@ class Evaluator {
   virtual void evaluate(const Batch& batch, const std::vector<Eigen::Index>& samples,
                         const Sink& sink) = 0;
 
+  /// How long runs took before, in seconds, oldest first; for those who plan with it.
+  virtual void learn(const std::vector<double>& /*run_times*/) {}
+
+  /// Sets what is called some ten times a second while it waits for the model, if it can.
+  virtual void set_on_idle(std::function<void()> /*on_idle*/) {}
+
   /// Whether anybody is left who can run the model.
   [[nodiscard]] virtual bool can_go_on() const { return true; }
 };

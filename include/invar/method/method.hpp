@@ -32,6 +32,10 @@ struct RoundDiagnostics {
   std::vector<std::pair<std::string, double>> scalars;  // iteration, accepted, elbo, ...
   Eigen::VectorXd mean;                                 // d, of the state after the round, physical
   Eigen::VectorXd std;                                  // d, physical
+  // The Gaussian that the batch was drawn from, in the method's own coordinates and without its
+  // correlation; empty where there is none.
+  Eigen::VectorXd proposal_mean;
+  Eigen::VectorXd proposal_std;
   std::vector<std::string> messages;  // warnings and what dropping did; for people
 
   /// The scalar called `name`, or NaN.
@@ -84,8 +88,22 @@ class Method {
   [[nodiscard]] virtual State state() const = 0;
 
   /// Continues from a state; to the bit.
+  /// @pre has_target_of(state)
   /// @throws Error(data)  when the state is not one of this method with this setting
   virtual void restore(const State& state) = 0;
+
+  /// Whether the state was reached with the prior, data and noise of this method.
+  [[nodiscard]] virtual bool has_target_of(const State& state) const = 0;
+
+  /// Takes over a state that was reached with another prior, other data or other noise.
+  ///
+  /// What is known of the model (the current batch and its QoIs) is scored anew, and what was
+  /// remembered of the old target is forgotten. This is a round of its own, for `diagnostics`; no
+  /// run is needed for it.
+  ///
+  /// @param num_given_up  evaluations of the round that was under way, which nobody will be told
+  /// @throws Error(data)  when the state is not one of this method with this setting
+  virtual void rescore(const State& state, std::int64_t num_given_up) = 0;
 };
 
 }  // namespace invar::method

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "invar/parallel/groups.hpp"
-#include "invar/parallel/stop_flag.hpp"
+#include "invar/parallel/stop_control.hpp"
 
 namespace invar::parallel {
 
@@ -38,10 +38,11 @@ class TaskPool {
     std::vector<std::int64_t> queued = {};  // tickets of those it never came to
   };
 
-  /// What `wait` calls, in the order in which things happen. Both may submit tasks.
+  /// What `wait` calls, in the order in which things happen. The first two may submit tasks.
   struct Callbacks {
     std::function<void(const Reply&)> on_reply;
     std::function<void(const Loss&)> on_loss;
+    std::function<void()> on_idle = [] {};  // some ten times a second while nothing arrives
   };
 
   /// Lifetime: `groups` must outlive the pool.
@@ -61,13 +62,13 @@ class TaskPool {
   /// @pre the group is not lost; the task is shorter than 2 GiB
   void submit(int group, std::int64_t ticket, std::span<const std::byte> task);
 
-  /// Waits until at least one reply or loss has been handed over, or `stop` is raised.
+  /// Waits until at least one reply or loss has been handed over, or the stop is due.
   ///
   /// It keeps looking for some microseconds and then sleeps in naps that grow with the time it has
   /// waited, so that a long wait costs next to nothing.
   ///
   /// @pre some group that is not lost has a task
-  void wait(const Callbacks& callbacks, const StopFlag& stop);
+  void wait(const Callbacks& callbacks, const StopControl& stop);
 
   /// Tells all other ranks to leave `serve`.
   ///

@@ -25,6 +25,8 @@ struct StoreOptions {
   double fsync_interval_s = 0.2;    // how long an answer may be safe from a kill, yet not from a
                                     // power failure
   double lock_timeout_s = 10.0;     // how long to wait for another program to let go
+  bool retry_failed = false;        // runs of a round not told yet that the world let fail
+                                    // (timeout, crashed, transport, cancelled) count as not done
 };
 
 /// The campaign directory, open for one program: the journal, history, restart files and view.
@@ -64,17 +66,30 @@ class CampaignStore {
   /// The state to restore; none means to start from the beginning, answering from what is stored.
   [[nodiscard]] const std::optional<RestartPoint>& restart_point() const;
 
-  /// study.yaml and the data files, as they are on disk.
-  /// @throws Error(io)  when they cannot be read
+  /// study.yaml and its data files, as they are on disk.
+  /// @throws Error(data)  when one was edited, is damaged or missing
+  /// @throws Error(io)    when they cannot be read
   [[nodiscard]] Manifest manifest() const;
 
-  /// Replaces study.yaml and adds data files: a study that was changed at a resume.
+  /// Replaces study.yaml and adds data files: a study that was changed at a resume. It becomes the
+  /// next revision.
+  ///
+  /// @pre no data file of that name and other content is there: what a kill interrupts is whole,
+  ///      before or after the change
   /// @throws Error(io)
-  void replace_manifest(const Manifest& manifest);
+  void replace_manifest(Manifest manifest);
+
+  /// The batch that is recorded for a round, told or not.
+  /// @throws Error(data, io)  when its segment of history cannot be read
+  [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t round);
+
+  /// Whether all rounds that were told before are told again.
+  [[nodiscard]] bool is_replayed() const;
 
   /// The recorded answers to this batch, by sample; none where the model has to run.
   ///
-  /// A batch that is new is journalled before this returns.
+  /// A batch that is new is journalled before this returns. With `retry_failed` the answers to
+  /// repeat are left out; what is recorded for them then takes their place.
   ///
   /// @pre rounds come without gaps, from restart_point()->num_rounds on (from 0 without one)
   /// @throws Error(data)  when another batch is recorded for this round
@@ -85,7 +100,7 @@ class CampaignStore {
   ///
   /// Cost: one write(2).
   ///
-  /// @pre the batch is the one begun last, and the sample had no answer
+  /// @pre the batch is the one begun last, and `begin_batch` gave no answer for the sample
   /// @throws Error(io)
   void record(const method::Batch& batch, Eigen::Index sample,
               const method::Evaluation& evaluation);
@@ -127,6 +142,12 @@ class CampaignStore {
   /// Evaluations stored, in history and journal, also those of rounds that wait to be replayed.
   [[nodiscard]] std::int64_t num_evaluations() const;
   [[nodiscard]] std::int64_t num_failed() const;
+  /// Failed runs of the round that is not told yet that `retry_failed` repeats.
+  [[nodiscard]] std::int64_t num_to_retry() const;
+  /// How long the newest evaluations took, in seconds, oldest first: those of the journal, or of
+  /// the last segment of history when that has none.
+  /// @throws Error(data, io)  when that segment cannot be read
+  [[nodiscard]] std::vector<double> recent_run_times() const;
   /// Seconds that all rounds told so far took.
   [[nodiscard]] double elapsed_seconds() const;
 

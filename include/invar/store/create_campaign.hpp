@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -10,6 +11,7 @@ namespace invar::store {
 struct Manifest {
   std::string study_text;                         // study.yaml
   std::map<std::string, std::string> data_files;  // "data/obs.csv" -> its bytes
+  std::int64_t revision = 1;                      // counts changes of the study
 };
 
 /// Makes a new campaign directory: prepared whole under a temporary name beside it, then renamed.
@@ -23,5 +25,14 @@ struct Manifest {
 ///                        anything else, or is a file
 /// @throws Error(io)      when it cannot be written
 void create_campaign(const std::filesystem::path& directory, const Manifest& manifest);
+
+/// What a campaign is about, its checksums verified.
+///
+/// MPI: Manager only.
+///
+/// @throws Error(no_input)  when the directory is not a campaign
+/// @throws Error(data)      when study.yaml or a data file was edited, is damaged or missing
+/// @throws Error(io)        when a file cannot be read
+Manifest read_manifest(const std::filesystem::path& directory);
 
 }  // namespace invar::store

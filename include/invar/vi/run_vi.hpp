@@ -98,6 +98,12 @@ class RunVi : public method::Method {
   /// O(N (d + m) + d^2); holds all names of `Posterior::optimizer` that `branch_start` needs.
   [[nodiscard]] method::State state() const override;
   void restore(const method::State& state) override;
+  [[nodiscard]] bool has_target_of(const method::State& state) const override;
+
+  /// The accepted batch is scored anew, with its gradient, direction and merit; the window of
+  /// accepted ELBOs, the first ELBO and the best state begin again with it, the step with
+  /// `initial_step_size`. Before the first accepted state the method begins again, with new draws.
+  void rescore(const method::State& state, std::int64_t num_given_up) override;
 
   [[nodiscard]] const Progress& progress() const { return progress_; }
 
@@ -141,6 +147,8 @@ class RunVi : public method::Method {
     Eigen::Index num_asked;
     Eigen::Index num_kept;
     const std::optional<Judged>& judged;
+    const Coordinates& proposal;
+    bool is_rescoring = false;
   };
 
   [[nodiscard]] const Eigen::MatrixXd& normals();
@@ -148,6 +156,7 @@ class RunVi : public method::Method {
   [[nodiscard]] Judged judge(const Coordinates& at, const Survivors& kept) const;
   [[nodiscard]] AcceptedState accepted_state(const Coordinates& at, Survivors kept,
                                              const Judged& judged) const;
+  void load(const method::State& state);
   void take_first(AcceptedState first);
   void accept(AcceptedState state);
   void reject();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <Eigen/Core>
@@ -56,6 +57,9 @@ class Target {
 
   [[nodiscard]] double scale() const { return scale_; }
 
+  /// A hash of prior, observations and noise, bit for bit.
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
+
   /// T; the identity in clip mode.
   [[nodiscard]] const space::Transform& transform() const { return transform_; }
 
@@ -81,6 +85,7 @@ class Target {
   std::optional<space::Bounds> clip_;  // where samples are cut
   double scale_ = 1.0;
   double min_std_fraction_ = 0.0;
+  std::uint64_t fingerprint_ = 0;
 };
 
 }  // namespace invar::vi

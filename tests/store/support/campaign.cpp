@@ -51,6 +51,8 @@ method::RoundDiagnostics ChainMethod::diagnostics() const {
                       {"step_size", std::numeric_limits<double>::quiet_NaN()}},
           .mean = Eigen::VectorXd::Constant(num_parameters_, sum_),
           .std = Eigen::VectorXd::Constant(num_parameters_, std::exp(-sum_)),
+          .proposal_mean = Eigen::VectorXd::Constant(num_parameters_, 2 * sum_),
+          .proposal_std = Eigen::VectorXd::Constant(num_parameters_, 0.5),
           .messages = {"first", "second"}};
 }
 
@@ -84,6 +86,15 @@ method::State ChainMethod::state() const {
 void ChainMethod::restore(const method::State& state) {
   round_ = state.get<std::int64_t>("round");
   sum_ = state.get<double>("sum");
+}
+
+bool ChainMethod::has_target_of(const method::State& /*state*/) const {
+  return true;
+}
+
+void ChainMethod::rescore(const method::State& state, std::int64_t /*num_given_up*/) {
+  restore(state);
+  ++round_;
 }
 
 method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois) {

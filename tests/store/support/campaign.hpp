@@ -42,6 +42,8 @@ class ChainMethod : public method::Method {
   [[nodiscard]] std::optional<method::Posterior> posterior() const override;
   [[nodiscard]] method::State state() const override;
   void restore(const method::State& state) override;
+  [[nodiscard]] bool has_target_of(const method::State& state) const override;
+  void rescore(const method::State& state, std::int64_t num_given_up) override;
 
   double bias = 0.0;  // added to the diagnostics: a program that computes otherwise
 

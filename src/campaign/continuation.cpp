@@ -1,0 +1,87 @@
+#include "campaign/continuation.hpp"
+
+#include <fmt/format.h>
+
+#include "invar/campaign/run.hpp"
+
+namespace invar::campaign {
+namespace {
+
+using method::Batch;
+using method::Evaluation;
+using method::State;
+
+/// Nobody to run the model: what is recorded is all there is.
+class NoEvaluator final : public method::Evaluator {
+ public:
+  void evaluate(const Batch& /*batch*/, const std::vector<Eigen::Index>& /*samples*/,
+                const Sink& /*sink*/) override {}
+};
+
+/// The round in which a method takes over a state that was reached under another study: a row of
+/// its own, with the batch that was under way, whose missing answers are cancelled.
+void take_over(store::CampaignStore& store, method::Method& method, const State& state,
+               const std::function<void(const std::string&)>& say) {
+  const std::int64_t number = store.num_rounds();
+  const auto num_points = static_cast<Eigen::Index>(state.get<std::int64_t>("num_parameters"));
+  const Batch batch = store.recorded_batch(number).value_or(
+      Batch{.round = number,
+            .first_id = state.get<std::int64_t>("evaluations"),
+            .points = Eigen::MatrixXd(num_points, 0)});
+  const auto answers = store.begin_batch(batch);
+  std::int64_t num_cancelled = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) {
+      Evaluation cancelled;
+      cancelled.status = Status::cancelled;
+      cancelled.attempts = 0;
+      cancelled.message = "the study was changed before this run was done";
+      store.record(batch, static_cast<Eigen::Index>(i), cancelled);
+      ++num_cancelled;
+    }
+  }
+  method.rescore(state, batch.points.cols());
+  store.commit(number, method.diagnostics(), 0.0, method);
+  store.close_segment(method);
+  say(fmt::format("round {}: the state is scored anew under the changed study{}", number,
+                  num_cancelled > 0
+                      ? fmt::format("; {} runs of the batch under way are given up", num_cancelled)
+                      : ""));
+  for (const std::string& message : method.diagnostics().messages) {
+    say(message);
+  }
+}
+
+}  // namespace
+
+void continue_from_record(store::CampaignStore& store, method::Method& method,
+                          const std::function<void(const std::string&)>& say) {
+  if (const auto& restart = store.restart_point()) {
+    say(fmt::format("continuing after round {}, {} evaluations on record", restart->num_rounds,
+                    store.num_evaluations()));
+    if (method.has_target_of(restart->state)) {
+      method.restore(restart->state);
+    } else {
+      take_over(store, method, restart->state, say);
+    }
+    return;
+  }
+  // A changed prior may have moved the first batch, which no restart file tells of.
+  const auto first = store.recorded_batch(0);
+  if (first && store.manifest().revision > 1 && first->points != method.ask().points) {
+    take_over(store, method, method.state(), say);
+  }
+}
+
+void replay_told_rounds(const Study& study, store::CampaignStore& store, method::Method& method) {
+  NoEvaluator evaluator;
+  run({.method = method,
+       .evaluator = evaluator,
+       .store = store,
+       .evaluation = study.evaluation,
+       .observers = {},
+       .reason_to_stop = [&store] { return store.is_replayed() ? "all is replayed" : ""; }});
+  store.close_segment(method);
+}
+
+}  // namespace invar::campaign

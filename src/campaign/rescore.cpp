@@ -1,0 +1,127 @@
+#include "invar/campaign/rescore.hpp"
+
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "invar/campaign/start.hpp"
+#include "invar/store/record.hpp"
+#include "invar/vi/reweighting.hpp"
+
+namespace invar::campaign {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+/// The runs of the record that can be weighed, in the coordinates of the target.
+vi::DrawnRuns usable_runs(const store::RecordedEvaluations& record, const Study& study,
+                          const vi::Target& target) {
+  const bool is_clip =
+      study.inference.bounded_parameter_handling == vi::BoundedParameterHandling::clip;
+  const space::Bounds& bounds = study.space.bounds;
+  const auto is_on_a_bound = [&](const VectorXd& point) {
+    return (point.array() <= bounds.min().array()).any() ||
+           (point.array() >= bounds.max().array()).any();
+  };
+  std::vector<Index> used;
+  std::map<std::int64_t, std::size_t> index_of_round;
+  vi::DrawnRuns runs;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    const auto proposal = record.proposals.find(record.rounds[i]);
+    if (record.statuses[i] != Status::ok || proposal == record.proposals.end() ||
+        (is_clip && is_on_a_bound(record.points.col(static_cast<Index>(i))))) {
+      continue;
+    }
+    const auto [at, is_new] = index_of_round.try_emplace(record.rounds[i], runs.proposals.size());
+    if (is_new) {
+      runs.proposals.push_back(
+          {.mean = proposal->second.mean, .log_std = proposal->second.std.array().log()});
+    }
+    runs.origin.push_back(at->second);
+    used.push_back(static_cast<Index>(i));
+  }
+  if (used.empty()) {
+    throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
+  }
+  runs.points.physical = record.points(Eigen::all, used);
+  runs.qois = record.qois(Eigen::all, used);
+  runs.points.x = runs.points.physical;
+  for (Index i = 0; i < runs.points.x.cols(); ++i) {
+    runs.points.x.col(i) = target.transform().to_optimizer(runs.points.physical.col(i));
+  }
+  return runs;
+}
+
+/// The correlation that a campaign keeps from its start.
+vi::Family family_of(const Study& study, const std::filesystem::path& directory) {
+  const method::State start = make_method(study, directory)->state();
+  return start.has("correlation_cholesky")
+             ? vi::Family::correlated(start.get<Eigen::MatrixXd>("correlation_cholesky"))
+             : vi::Family::diagonal(study.space.dimension());
+}
+
+void judge(Rescoring& result) {
+  const double d = static_cast<double>(result.mean.size());
+  const double n = result.effective_sample_size;
+  const bool is_enough_for_moments = n >= std::max(20.0, 2.0 * d) && result.largest_weight <= 0.2;
+  result.is_usable = is_enough_for_moments;
+  if (!is_enough_for_moments) {
+    result.verdict = fmt::format(
+        "not usable: all the weight is on about {:.1f} runs; the campaign has hardly been where "
+        "this "
+        "study's posterior is, go there with `invar resume DIR --study FILE`",
+        n);
+  } else if (n < std::max(100.0, 10.0 * d)) {
+    result.verdict =
+        fmt::format("rough: means to about {:.0f} % of a standard deviation; good for a first look",
+                    100.0 / std::sqrt(n));
+  } else {
+    result.verdict = fmt::format(
+        "good: means to about {:.0f} % of a standard deviation, as far as the runs have been",
+        std::ceil(100.0 / std::sqrt(n)));
+  }
+}
+
+}  // namespace
+
+Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
+                  const Study& study) {
+  const store::RecordedEvaluations record = store::read_evaluations(directory);
+  if (record.size() == 0) {
+    throw Error(ErrorKind::data, directory.string() + " has no recorded run");
+  }
+  // The coordinates are those that the runs were drawn in; prior, data and noise are the study's.
+  vi::RunViOptions options = campaign.inference;
+  options.covariance_regularization = study.inference.covariance_regularization;
+  const space::Space space{.names = campaign.space.names,
+                           .units = campaign.space.units,
+                           .prior = study.space.prior,
+                           .bounds = campaign.space.bounds};
+  const vi::Target target(space, study.observations, options);
+  const vi::DrawnRuns runs = usable_runs(record, campaign, target);
+  const VectorXd log_weights =
+      vi::log_balance_weights(target, family_of(campaign, directory), runs);
+
+  const double largest = log_weights.maxCoeff();
+  const VectorXd shares = (log_weights.array() - largest).exp();
+  const VectorXd weights = shares / shares.sum();
+  const space::Likelihood likelihood(study.observations, options.covariance_regularization);
+  Rescoring result;
+  result.mean = runs.points.physical * weights;
+  const Eigen::MatrixXd centred = runs.points.physical.colwise() - result.mean;
+  result.covariance = centred * weights.asDiagonal() * centred.transpose();
+  result.std = result.covariance.diagonal().cwiseSqrt();
+  result.log_evidence = largest + std::log(shares.mean()) + likelihood.log_normalisation();
+  result.effective_sample_size = 1.0 / weights.squaredNorm();
+  result.largest_weight = weights.maxCoeff();
+  result.num_used = static_cast<std::int64_t>(weights.size());
+  result.num_recorded = static_cast<std::int64_t>(record.size());
+  result.num_rounds = static_cast<std::int64_t>(runs.proposals.size());
+  result.notes = record.notes;
+  judge(result);
+  return result;
+}
+
+}  // namespace invar::campaign
