@@ -102,7 +102,7 @@ def main():
         with Lab(sys.argv[1], options) as lab:
             for how in ("before", "after", "half"):
                 total = count_calls(lab, how)
-                stride = 1 if share >= 1 else max(1, round(3.4 / share))
+                stride = 1 if share >= 1 else max(1, round(4.4 / share))
                 # Each way begins elsewhere, so that together they see more calls.
                 first = 1 + {"before": 0, "after": stride // 3, "half": 2 * stride // 3}[how]
                 tried = range(first, total + 1, stride)
