@@ -54,6 +54,11 @@ class Encoder {
   std::string& record_;
 };
 
+/// Whether a number counts rounds, samples or evaluations: sums of a few do not overflow.
+bool is_count(std::int64_t number) {
+  return number >= 0 && number < std::int64_t{1} << 60;
+}
+
 class Decoder {
  public:
   explicit Decoder(std::string_view payload) : rest_(payload.substr(1)) {}
@@ -187,7 +192,7 @@ method::Batch decode_batch(std::string_view payload) {
   batch.round = in.get<std::int64_t>();
   batch.first_id = in.get<std::int64_t>();
   batch.points = in.get_matrix();
-  in.require(batch.round >= 0 && batch.first_id >= 0);
+  in.require(is_count(batch.round) && is_count(batch.first_id));
   in.finish();
   return batch;
 }
@@ -205,7 +210,7 @@ EvaluationRecord decode_evaluation(std::string_view payload) {
   record.evaluation.host = in.get_string();
   record.evaluation.message = in.get_string();
   record.evaluation.qois = in.get_vector();
-  in.require(record.round >= 0 && record.sample >= 0 && std::isfinite(record.finished) &&
+  in.require(is_count(record.round) && is_count(record.sample) && std::isfinite(record.finished) &&
              record.evaluation.status <= method::Status::cancelled);
   in.finish();
   return record;
@@ -227,7 +232,8 @@ RoundRecord decode_round(std::string_view payload) {
   record.row.proposal_mean = in.get_vector();
   record.row.proposal_std = in.get_vector();
   record.row.messages = in.get_string();
-  in.require(record.round >= 0 && record.row.mean.size() == record.row.std.size());
+  in.require(is_count(record.round) && record.row.mean.size() == record.row.std.size() &&
+             record.row.proposal_mean.size() == record.row.proposal_std.size());
   in.finish();
   return record;
 }

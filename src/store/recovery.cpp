@@ -86,12 +86,12 @@ void recover_journals(const fs::path& campaign, Recovered& found) {
 void verify_history(const Recovered& found) {
   constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
   std::uint64_t num_bytes = 0;
-  for (auto entry = found.history.rbegin(); entry != found.history.rend(); ++entry) {
-    num_bytes += fs::file_size(entry->path);
+  for (std::size_t i = found.history.size(); i-- > 0;) {
+    num_bytes += fs::file_size(found.history[i].path);
     if (num_bytes > most_bytes) {
       return;
     }
-    verify_history_file(*entry);
+    verify_history_file(found.history[i]);
   }
 }
 

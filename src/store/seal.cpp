@@ -80,6 +80,9 @@ Manifest read_sealed_manifest(const fs::path& campaign) {
       line->remove_prefix(revision_mark.size());
       std::from_chars(line->data(), line->data() + line->size(), manifest.revision);
     } else if (line->starts_with(sum_mark)) {
+      if (line->size() < sum_mark.size() + 9) {
+        throw_broken(path, "has a sum of no file");
+      }
       const std::string name(line->substr(sum_mark.size() + 9));
       auto bytes = read_file_if_any(campaign / name);
       if (!bytes) {

@@ -23,6 +23,7 @@
 #include "store/crc.hpp"
 #include "store/journal.hpp"
 #include "store/journal_record.hpp"
+#include "store/seal.hpp"
 #include "store/sealed_file.hpp"
 #include "store/segment.hpp"
 #include "support/program.hpp"
@@ -310,6 +311,33 @@ TEST(Fuzz, SealedFilesAreReadOrRefused) {
         const store::Seal seal = store::verify_sealed_file(folder / "x", "history");
         for (const char* count : {"first_round", "end_round", "evaluations", "failed"}) {
           EXPECT_GE(seal.count(count), 0);
+        }
+      });
+}
+
+TEST(Fuzz, SealsOfStudiesAreReadOrRefused) {
+  const ScratchFolder folder;
+  std::filesystem::create_directories(folder / "data");
+  write_file(folder / "data/obs.csv", sound_data);
+  const store::Manifest manifest{
+      .study_text = "invar: 1\n", .data_files = {{"data/obs.csv", sound_data}}, .revision = 1};
+  const std::string sound = store::sealed_text(manifest);
+  const std::size_t last = sound.rfind('\n', sound.size() - 2) + 1;
+
+  fuzz(
+      30'000,
+      [&](Random& random) {
+        std::string text = mutate(sound.substr(0, last), "# sum \n# sum 0 ../../x\n", random);
+        store::Crc32c crc;
+        crc.add(text);
+        char line[40];
+        std::snprintf(line, sizeof line, "# sum %08x study.yaml\n", crc.value());
+        return text + line;
+      },
+      [&](const std::string& text) {
+        write_file(folder / "study.yaml", text);
+        for (const auto& [name, bytes] : store::read_sealed_manifest(folder.path()).data_files) {
+          EXPECT_EQ(bytes, sound_data) << text;
         }
       });
 }

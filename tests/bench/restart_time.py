@@ -8,6 +8,7 @@ file is left, so that every round is asked and told again from history.
 16 parameters, 32 QoIs, batches of 1,000, one rank.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -26,7 +27,7 @@ model: {type: toy}
 inference:
   method: run_vi
   sample_size: 1000
-  optimizer_config: {max_iterations: 1000000, tolerance: 0}
+  optimizer_config: {max_iterations: 1000000, gradient_norm_tolerance: 0}
   line_search_config: {initial_step_size: 1.0e-6, max_step_size: 1.0e-6}
 """ % ",".join(["1"] * 32)
 
@@ -47,12 +48,14 @@ def main():
     def first_run():
         """Resumes until the model runs, and kills the program there."""
         calls.unlink(missing_ok=True)
+        messages = folder / "messages"
         start = time.monotonic()
-        running = subprocess.Popen([program, "resume", campaign], cwd=folder,
-                                   env=dict(os.environ, INVAR_TOY_CALLS=str(calls)),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(messages, "w", encoding="utf-8") as stderr:
+            running = subprocess.Popen([program, "resume", campaign], cwd=folder,
+                                       env=dict(os.environ, INVAR_TOY_CALLS=str(calls)),
+                                       stdout=subprocess.DEVNULL, stderr=stderr)
         while not calls.exists():
-            assert running.poll() is None, "nothing was run"
+            assert running.poll() is None, f"{running.poll()}: {messages.read_text()}"
             time.sleep(0.001)
         seconds = time.monotonic() - start
         running.kill()
@@ -61,6 +64,8 @@ def main():
 
     def best(state):
         """Of three, each on a copy of the campaign as it was left."""
+        shown = json.loads(subprocess.run([program, "show", campaign, "--json"], check=True,
+                                          stdout=subprocess.PIPE).stdout)
         kept = folder / "kept"
         campaign.rename(kept)
         seconds = []
@@ -68,7 +73,7 @@ def main():
             shutil.copytree(kept, campaign)
             seconds.append(first_run())
             shutil.rmtree(campaign)
-        print(f"{state}: {min(seconds):.2f} s", flush=True)
+        print(f"{state}, {shown['evaluations']} evaluations: {min(seconds):.2f} s", flush=True)
         kept.rename(campaign)
 
     try:

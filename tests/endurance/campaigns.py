@@ -16,7 +16,7 @@ parameters:
   names: [a, b]
   prior: {family: diagonal, mean: 1, std: 0.5}
 observations:
-  values: [1.7, 1.4, 1.1]
+  values: {file: observed.csv, columns: [y]}
   covariance: {std: 0.05}
 inference:
   method: run_vi
@@ -52,6 +52,7 @@ class Lab:
         self.preload = self.build / "tests/libinvar_preload.so"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invar-endurance-"))
         (self.folder / "study.yaml").write_text(STUDY)
+        (self.folder / "observed.csv").write_text("y\n1.7\n1.4\n1.1\n")
         self.calls_file = self.folder / "calls"
         self.options = list(options)
         self.reference = self.folder / "reference"
@@ -66,7 +67,9 @@ class Lab:
 
     def invar(self, *arguments, preload=None, wrapper=(), timeout=60):
         """Runs the program; `preload` are the settings of the preloaded library."""
-        environment = dict(os.environ, **STARTS_FAST, INVAR_TOY_CALLS=str(self.calls_file))
+        # Such ranks share a folder for their session, which another test's could take away.
+        environment = dict(os.environ, **STARTS_FAST, INVAR_TOY_CALLS=str(self.calls_file),
+                           OMPI_MCA_orte_tmpdir_base=str(self.folder))
         if preload is not None:
             environment.update(preload, LD_PRELOAD=str(self.preload))
         done = subprocess.run([*wrapper, str(self.program), *map(str, arguments)],

@@ -22,7 +22,8 @@ REFUSALS = {65, 66, 74, 78}
 
 # The files to damage, by their place in the campaign. At most so many of each: the first and last.
 FILES = [("status.json", 1), ("campaign.h5", 1), ("journal/*", 1), ("history/*", 2),
-         ("restart/*", 2), ("failed/*/*", 1), ("log.txt", 1), ("lock", 1)]
+         ("restart/*", 2), ("study.yaml", 1), ("data/*", 1), ("failed/*/*", 1), ("log.txt", 1),
+         ("lock", 1)]
 
 
 def make_finished(lab, campaign):

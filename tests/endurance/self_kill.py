@@ -6,7 +6,8 @@
 The k-th write, sync, rename, unlink, truncation, mkdir or creation is not made; or it is the last
 thing that is made; or it is a write of which only half the bytes are written. Every campaign ends
 equal to an uninterrupted one, and no evaluation is computed twice but the one in flight. Every
-seventh resume is killed once more, at a call of its own. At a tenth of the full length a
+seventh resume is killed once more, at a call of its own. The same for the calls with which a resume
+changes the study. At a tenth of the full length a
 deterministic share of the k's is tried.
 """
 
@@ -61,6 +62,38 @@ def try_one(lab, how, k):
     return kills
 
 
+def change_study(lab, stride):
+    """The same at a resume that changes the observations: killed, it is given once more."""
+    changed = lab.folder / "changed"
+    changed.mkdir()
+    shutil.copy(lab.folder / "study.yaml", changed)
+    (changed / "observed.csv").write_text("y\n1.75\n1.45\n1.15\n")
+    stopped = lab.folder / "stopped"
+    must(lab.run(stopped, "--stop-after", "3").exit_code == 75, "the stop")
+    command = ("resume", "killed", "--study", changed / "study.yaml")
+    campaign = lab.folder / "killed"
+    shutil.copytree(stopped, campaign)
+    lab.invar(*command).must_finish()
+    expected = campaign.rename(lab.folder / "expected")
+    must(lab.difference(expected), "the change of the study changes nothing")
+    kills = 0
+    for k in range(1, 61, stride):
+        shutil.copytree(stopped, campaign)
+        result = lab.invar(*command, preload={"INVAR_EXIT_UNDER": str(campaign),
+                                              "INVAR_EXIT_AT": str(k)})
+        must(result.exit_code in (0, KILLED), f"call {k} of a change: {result.err}")
+        kills += result.exit_code == KILLED
+        again = lab.invar(*command)
+        must(again.exit_code == 0, f"call {k} of a change: {again.exit_code}: {again.err}")
+        difference = lab.difference(campaign, expected)
+        must(not difference, f"call {k} of a change: another answer: {difference}")
+        shutil.rmtree(campaign)
+    lab.num_calls()
+    must(kills > 0, "the library did not end the program")
+    print(f"a changed study: {kills} kills in its first 60 calls", flush=True)
+    return kills
+
+
 def main():
     share = scale()
     num_tried = num_kills = 0
@@ -69,7 +102,7 @@ def main():
         with Lab(sys.argv[1], options) as lab:
             for how in ("before", "after", "half"):
                 total = count_calls(lab, how)
-                stride = 1 if share >= 1 else max(1, round(3.4 / share))
+                stride = 1 if share >= 1 else max(1, round(4.4 / share))
                 # Each way begins elsewhere, so that together they see more calls.
                 first = 1 + {"before": 0, "after": stride // 3, "half": 2 * stride // 3}[how]
                 tried = range(first, total + 1, stride)
@@ -78,6 +111,8 @@ def main():
                 num_kills += kills
                 print(f"{name}, {how}: {len(tried)} of {total} calls, {kills} kills", flush=True)
                 must(kills >= len(tried) - 3, "the library did not end the program")
+            if name == "a segment per round":
+                num_kills += change_study(lab, 1 if share >= 1 else max(1, round(0.9 / share)))
     print(f"{num_tried} calls, {num_kills} kills, {time.monotonic() - start:.0f} s")
 
 
