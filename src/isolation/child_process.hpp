@@ -39,7 +39,8 @@ class ChildProcess {
   /// Waits for the next message; what was sent before an ending comes before it.
   Incoming receive(Deadline deadline);
 
-  [[nodiscard]] bool has_ended() { return server_->ending(number_).has_value(); }
+  /// Whether its end of the connection is closed, which is known before the server says so.
+  [[nodiscard]] bool has_hung_up() const;
 
   /// How it ends, when it does so in time.
   std::optional<Ending> wait_for_ending(Deadline deadline);
