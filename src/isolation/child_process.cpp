@@ -88,6 +88,11 @@ ChildProcess::Incoming ChildProcess::receive(Deadline deadline,
   }
 }
 
+bool ChildProcess::has_hung_up() const {
+  char byte = 0;
+  return ::recv(channel_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 std::optional<Ending> ChildProcess::wait_for_ending(Deadline deadline) {
   while (true) {
     if (const auto ending = server_->ending(number_)) {

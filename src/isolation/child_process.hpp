@@ -42,7 +42,8 @@ class ChildProcess {
   /// @param is_given_up  looked at several times a second
   Incoming receive(Deadline deadline, const std::function<bool()>& is_given_up);
 
-  [[nodiscard]] bool has_ended() { return server_->ending(number_).has_value(); }
+  /// Whether its end of the connection is closed, which is known before the server says so.
+  [[nodiscard]] bool has_hung_up() const;
 
   /// How it ends, when it does so in time.
   std::optional<Ending> wait_for_ending(Deadline deadline);

@@ -72,7 +72,7 @@ class IsolatedModel final : public model::Model {
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
 
   model::ModelResult evaluate(const model::ModelRequest& request) override {
-    if (child_ && child_->has_ended() && is_ready_) {
+    if (child_ && is_ready_ && child_->has_hung_up()) {
       child_.reset();  // between two runs
     }
     try {

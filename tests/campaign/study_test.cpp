@@ -64,6 +64,23 @@ class StudyTest : public ::testing::Test {
   Node root;
 };
 
+TEST_F(StudyTest, PutsTheModelIntoAProcessWhereThatIsSaid) {
+  EXPECT_EQ(read().isolation, Isolation::none);
+  at("model").set("isolation", scalar("process"));
+  EXPECT_EQ(read().isolation, Isolation::process);
+  EXPECT_EQ(read().resolved.find_path("model.isolation")->scalar, "process");
+
+  at("model").set("isolation", scalar("proces"));
+  EXPECT_THAT(message(), HasSubstr("did you mean `process`?"));
+}
+
+TEST_F(StudyTest, PutsOnlyModelsOfOneRankIntoAProcess) {
+  at("model").set("isolation", scalar("process"));
+  root.set("evaluation", map({{"ranks_per_model", scalar("2")}}));
+
+  EXPECT_THAT(message(), HasSubstr("`evaluation.ranks_per_model`: expected 1"));
+}
+
 TEST_F(StudyTest, ReadsTheShortestStudyWithAllDefaults) {
   const Study study = read();
 

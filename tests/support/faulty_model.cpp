@@ -41,7 +41,7 @@ void use_up_memory() {
   std::ifstream("/proc/self/statm") >> pages;
   limit.rlim_cur =
       static_cast<std::size_t>(pages) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) +
-      64 * megabyte;
+      16 * megabyte;
   ::setrlimit(RLIMIT_AS, &limit);
   std::vector<std::vector<char>> held;
   try {
