@@ -41,6 +41,8 @@ void leave_the_job() {
   }
   // No daemon of its own, which could outlive it.
   ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
+  // Processes that stand alone would share one folder, and remove it under each other.
+  ::setenv("OMPI_MCA_orte_create_session_dirs", "0", 1);
   // It talks to nobody: without networks MPI starts in a tenth of the time.
   ::setenv("OMPI_MCA_pml", "ob1", 1);
   ::setenv("OMPI_MCA_btl", "self", 1);

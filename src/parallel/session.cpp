@@ -25,6 +25,8 @@ Session::Session(int& argc, char**& argv) {
     if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) {
       // Without mpirun, Open MPI would start a daemon that can outlive this process.
       ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+      // Processes that stand alone would share one folder, and remove it under each other.
+      ::setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
     }
     int provided = 0;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);

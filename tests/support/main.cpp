@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
   if (!is_under_mpiexec) {
     // Tests of one rank that need MPI start it as a singleton.
     ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    // Processes that stand alone would share one folder, and remove it under each other.
+    ::setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
   }
   MPI_Init(&argc, &argv);
   int rank = 0;
