@@ -22,6 +22,7 @@
 #include "invar/campaign/execute.hpp"
 #include "invar/campaign/replay.hpp"
 #include "invar/campaign/start.hpp"
+#include "invar/core/version.hpp"
 #include "invar/evaluation/time_limit.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/groups.hpp"
@@ -32,11 +33,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// This program as a campaign remembers it: the models that are linked in are part of it.
+std::string program_identity() {
+  return fmt::format("invar {} ({}), checksum {}", core::version(), core::commit(),
+                     store::checksum_of_file("/proc/self/exe"));
+}
+
 /// What a campaign holds of its study: the text, the files it names, and where it branches from.
 ///
 /// @param base  the folder of the study file
 store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
   store::Manifest manifest;
+  manifest.program = program_identity();
   for (const auto& [path, copy] : loaded.copies) {
     manifest.data_files[copy.stored_name] = copy.bytes;
   }
@@ -62,7 +70,20 @@ struct Plan {
   LoadedStudy loaded;
   campaign::Request request;
   std::vector<std::string> changes;  // of the study, at a resume
+  std::string note;                  // on the program, at a resume; or ""
 };
+
+/// What to say when another program goes on with a campaign; "" when it is the same.
+std::string note_on_program(const store::Manifest& manifest) {
+  const std::string now = program_identity();
+  return manifest.program.empty() || manifest.program == now
+             ? ""
+             : fmt::format(
+                   "the campaign's study was put there by {}, this is {}; if a model that is "
+                   "linked in gives other answers now, start a new campaign (`invar replay` "
+                   "compares a run)",
+                   manifest.program, now);
+}
 
 /// The overrides of the command line, with what follows `--` among them.
 std::vector<std::string> overrides_of(const Arguments& arguments) {
@@ -77,7 +98,8 @@ Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
               const model::ModelRegistry& registry) {
   Plan plan{.loaded = load_study_on_all(world, arguments.study, overrides_of(arguments), registry),
             .request = {},
-            .changes = {}};
+            .changes = {},
+            .note = {}};
   plan.request.base = fs::path(arguments.study).parent_path();
   plan.request.directory = arguments.campaign
                                ? fs::path(*arguments.campaign)
@@ -116,9 +138,14 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
   const fs::path directory = arguments.directory;
   const fs::path stored = directory / "study.yaml";
   const store::Manifest manifest = manifest_on_rank_0(world, directory);
-  Plan plan{.loaded = load_study_on_all(world, stored, {}, registry), .request = {}, .changes = {}};
+  Plan plan{.loaded = load_study_on_all(world, stored, {}, registry),
+            .request = {},
+            .changes = {},
+            .note = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
+  plan.note = parallel::agree(
+      world, [&] { return world.rank() == 0 ? note_on_program(manifest) : std::string(); });
   const std::vector<std::string> overrides = overrides_of(arguments);
   if (arguments.study.empty() && overrides.empty()) {
     return plan;
@@ -225,6 +252,9 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   request.say = [&](const std::string& message) { log.say(message); };
   request.on_open = [&](const fs::path& path) {
     log.open(path);
+    if (!plan.note.empty()) {
+      log.say(plan.note);
+    }
     for (const std::string& change : plan.changes) {
       log.say("changed: " + change);
     }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
+#include "store/crc.hpp"
 #include "store/files.hpp"
 #include "store/layout.hpp"
 #include "store/seal.hpp"
@@ -81,6 +82,12 @@ void create_campaign(const fs::path& directory, const Manifest& manifest) {
     throw;
   }
   sync_directory(fs::absolute(target).parent_path());
+}
+
+std::string checksum_of_file(const fs::path& path) {
+  Crc32c crc;
+  crc.add(read_file(path));
+  return fmt::format("{:08x}", crc.value());
 }
 
 Manifest read_manifest(const fs::path& directory) {

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view heading =
     "# --- The campaign checks the sums below. Change it with `invar resume DIR --study FILE`.\n";
 constexpr std::string_view revision_mark = "# revision ";
+constexpr std::string_view program_mark = "# program ";
 constexpr std::string_view sum_mark = "# sum ";
 constexpr std::string_view own_name = "study.yaml";
 
@@ -52,6 +53,9 @@ std::string sealed_text(const Manifest& manifest) {
   std::string text = manifest.study_text;
   text += heading;
   text += fmt::format("{}{}\n", revision_mark, manifest.revision);
+  if (!manifest.program.empty()) {
+    text += fmt::format("{}{}\n", program_mark, manifest.program);
+  }
   for (const auto& [name, bytes] : manifest.data_files) {
     text += sum_line(name, bytes);
   }
@@ -79,6 +83,8 @@ Manifest read_sealed_manifest(const fs::path& campaign) {
     if (line->starts_with(revision_mark)) {
       line->remove_prefix(revision_mark.size());
       std::from_chars(line->data(), line->data() + line->size(), manifest.revision);
+    } else if (line->starts_with(program_mark)) {
+      manifest.program = line->substr(program_mark.size());
     } else if (line->starts_with(sum_mark)) {
       if (line->size() < sum_mark.size() + 9) {
         throw_broken(path, "has a sum of no file");

@@ -1,4 +1,6 @@
 // A study that changes in the middle of a campaign.
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -128,6 +130,19 @@ TEST_F(Changes, OfTheModelOrTheParametersAreRefusedByName) {
   EXPECT_THAT(refused.err, HasSubstr("parameters.names"));
   EXPECT_THAT(refused.err, Not(HasSubstr("observations.covariance")));
   EXPECT_EQ(invar("resume campaign").exit_code, 0);
+}
+
+TEST_F(Changes, OfTheProgramAreSaid) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 2").exit_code, 75);
+  std::filesystem::copy(program(), folder_ / "other");
+  std::ofstream(folder_ / "other", std::ios::app) << "rebuilt";  // behind what is loaded
+
+  EXPECT_THAT(invar("resume campaign --stop-after 1").err,
+              Not(HasSubstr("the campaign's study was put there by")));
+  const ProgramResult other =
+      run_shell("sh -c 'cd " + folder_.path().string() + "; exec ./other resume campaign'");
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(other.err, HasSubstr("the campaign's study was put there by invar "));
 }
 
 TEST_F(Changes, ByHandAreRefusedAndThePathIsNamed) {

@@ -34,7 +34,8 @@ inline constexpr int num_mixed_faults = 10;
 /// rate. It knows nothing of the parameters, so the sound runs of a batch are a random part of it.
 inline bool is_faulty(std::int64_t id, double rate) {
   constexpr double two_to_the_64 = 18446744073709551616.0;
-  return static_cast<double>(core::mix_bits(static_cast<std::uint64_t>(id) + 1156)) / two_to_the_64 <
+  return static_cast<double>(core::mix_bits(static_cast<std::uint64_t>(id) + 1156)) /
+             two_to_the_64 <
          rate;
 }
 

@@ -12,7 +12,14 @@ struct Manifest {
   std::string study_text;                         // study.yaml
   std::map<std::string, std::string> data_files;  // "data/obs.csv" -> its bytes
   std::int64_t revision = 1;                      // counts changes of the study
+  std::string program = {};                       // that put it there, one line; for comparison
 };
+
+/// The CRC-32C of a file, in hexadecimal.
+///
+/// MPI: Local.
+/// @throws Error(io)  when it cannot be read
+std::string checksum_of_file(const std::filesystem::path& path);
 
 /// Makes a new campaign directory: prepared whole under a temporary name beside it, then renamed.
 ///
