@@ -46,7 +46,7 @@ class PoolEvaluator : public method::Evaluator {
   /// How long runs took before, in seconds, oldest first: those of an earlier part of a campaign.
   void learn(const std::vector<double>& run_times) override;
 
-  void set_on_idle(std::function<void()> on_idle) override { on_idle_ = std::move(on_idle); }
+  void set_on_idle(const std::function<void()>& on_idle) override { on_idle_ = on_idle; }
 
   [[nodiscard]] int num_lost_groups() const noexcept { return pool_.num_lost(); }
   [[nodiscard]] bool has_lost_all_groups() const noexcept {

@@ -33,7 +33,7 @@ class Evaluator {
   virtual void learn(const std::vector<double>& /*run_times*/) {}
 
   /// Sets what is called some ten times a second while it waits for the model, if it can.
-  virtual void set_on_idle(std::function<void()> /*on_idle*/) {}
+  virtual void set_on_idle(const std::function<void()>& /*on_idle*/) {}
 
   /// Whether anybody is left who can run the model.
   [[nodiscard]] virtual bool can_go_on() const { return true; }

@@ -16,16 +16,16 @@
 
 namespace invar::model {
 
-/// What a run of the model gave.
-struct ModelResult {
-  Status status = Status::ok;
-  std::string message;   // why it is not ok
-  Eigen::VectorXd qois;  // m; on rank 0 of the group
-
-  [[nodiscard]] bool is_ok() const noexcept { return status == Status::ok; }
+/// Derivatives of the QoIs that a model can give, with respect to physical parameters.
+struct Capabilities {
+  bool jacobian = false;         // J
+  bool jacobian_vector = false;  // J v
+  bool vector_jacobian = false;  // w^T J
 };
 
-/// One run that is asked for.
+/// One run that is asked for: QoIs always, derivatives where they are wanted and the model can.
+///
+/// Shapes: d parameters, m QoIs.
 struct ModelRequest {
   // Not explicit: parameters alone are a request.
   template <std::convertible_to<Eigen::VectorXd> Parameters>
@@ -34,6 +34,23 @@ struct ModelRequest {
 
   Eigen::VectorXd parameters;  // d, physical coordinates
   std::int64_t id;             // of the evaluation in its campaign; -1 outside of one
+  bool wants_jacobian = false;
+  Eigen::MatrixXd directions;  // d x k: J v is wanted for every column v; empty: none
+  Eigen::MatrixXd weights;     // m x k: w^T J is wanted for every column w; empty: none
+};
+
+/// What a run of the model gave; on rank 0 of the group.
+///
+/// Shapes: as in the request that was made; empty where nothing was wanted.
+struct ModelResult {
+  Status status = Status::ok;
+  std::string message = {};               // why it is not ok
+  Eigen::VectorXd qois = {};              // m
+  Eigen::MatrixXd jacobian = {};          // m x d: row i has the derivatives of QoI i
+  Eigen::MatrixXd jacobian_vectors = {};  // m x k: column i is J v_i
+  Eigen::MatrixXd vector_jacobians = {};  // d x k: column i is J^T w_i
+
+  [[nodiscard]] bool is_ok() const noexcept { return status == Status::ok; }
 };
 
 /// A forward model: parameters in, quantities of interest (QoIs) out.
@@ -55,6 +72,9 @@ class Model {
 
   [[nodiscard]] virtual Eigen::Index num_parameters() const = 0;
   [[nodiscard]] virtual Eigen::Index num_qois() const = 0;
+
+  /// The derivatives that `evaluate` can give; others must not be asked for.
+  [[nodiscard]] virtual Capabilities capabilities() const { return {}; }
 
   /// Runs the model.
   ///
