@@ -1,8 +1,14 @@
 #include "invar/app/program.hpp"
 #include "invar/model_petsc/builtin_models.hpp"
+#ifdef INVAR_WITH_PLUGINS
+#include "invar/model_plugin/plugin.hpp"
+#endif
 
 int main(int argc, char** argv) {
   invar::model::ModelRegistry registry;
   invar::model_petsc::add_builtin_models(registry);
+#ifdef INVAR_WITH_PLUGINS
+  invar::model_plugin::add_plugin_model(registry);
+#endif
   return invar::app::run_program(argc, argv, registry);
 }

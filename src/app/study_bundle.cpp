@@ -14,11 +14,16 @@ std::string study_bytes(const LoadedStudy& loaded) {
   for (const auto& [path, copy] : loaded.copies) {
     files[path] = {copy.stored_name, copy.bytes};
   }
+  nlohmann::json in_place = nlohmann::json::object();
+  for (const auto& [path, file] : loaded.files_in_place) {
+    in_place[path] = {file.path, file.checksum};
+  }
   std::string bytes;
   nlohmann::json::to_msgpack({{"path", loaded.path.string()},
                               {"overrides", loaded.overrides},
                               {"text", loaded.text},
-                              {"files", files}},
+                              {"files", files},
+                              {"files_in_place", in_place}},
                              bytes);
   return bytes;
 }
@@ -30,16 +35,22 @@ LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistr
     copies[path] = {.stored_name = copy.at(0).get<std::string>(),
                     .bytes = copy.at(1).get<std::string>()};
   }
+  FilesInPlace in_place;
+  for (const auto& [path, file] : bundle.at("files_in_place").items()) {
+    in_place[path] = {.path = file.at(0).get<std::string>(),
+                      .checksum = file.at(1).get<std::string>()};
+  }
   auto path = bundle.at("path").get<std::string>();
   auto overrides = bundle.at("overrides").get<std::vector<std::string>>();
   auto text = bundle.at("text").get<std::string>();
-  SentFiles files(std::move(copies));
+  SentFiles files(std::move(copies), std::move(in_place));
   campaign::Study study = campaign::read_study(parse_study(text, path, overrides), files, registry);
   return {.path = std::move(path),
           .overrides = std::move(overrides),
           .text = std::move(text),
           .study = std::move(study),
-          .copies = files.copies()};
+          .copies = files.copies(),
+          .files_in_place = files.files_in_place()};
 }
 
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
@@ -52,7 +63,8 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
           .overrides = overrides,
           .text = std::move(text),
           .study = std::move(study),
-          .copies = files.copies()};
+          .copies = files.copies(),
+          .files_in_place = files.files_in_place()};
 }
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,

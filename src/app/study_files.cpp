@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
+#include "invar/store/create_campaign.hpp"
 #include "invar/store/dataset.hpp"
 
 namespace invar::app {
@@ -46,6 +47,30 @@ Eigen::MatrixXd SentFiles::dataset(const std::string& path, const std::string& n
 std::string SentFiles::stored_name(const std::string& path) {
   bytes(path);
   return copies_.at(path).stored_name;
+}
+
+options::FileInPlace SentFiles::in_place(const std::string& path) {
+  const auto found = in_place_.find(path);
+  if (found == in_place_.end()) {
+    throw Error(ErrorKind::no_input, "nothing was sent about `" + path + "`");
+  }
+  return found->second;
+}
+
+options::FileInPlace DiskFiles::in_place(const std::string& path) {
+  options::FileInPlace& file = in_place_[path];
+  if (file.path.empty()) {
+    file.path = std::filesystem::absolute(directory_ / path).lexically_normal().string();
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(file.path, ignored)) {
+      try {
+        file.checksum = store::checksum_of_file(file.path);
+      } catch (const Error&) {
+        file.checksum.clear();  // cannot be read
+      }
+    }
+  }
+  return file;
 }
 
 const std::string& DiskFiles::bytes(const std::string& path) {

@@ -14,6 +14,12 @@
 
 namespace invar::options {
 
+/// A file that a campaign does not copy but uses where it is, such as a library.
+struct FileInPlace {
+  std::string path;      // absolute
+  std::string checksum;  // of its bytes; "" where it cannot be read
+};
+
 /// Gives the bytes and data sets of the files that a study names.
 ///
 /// MPI: Local. On several ranks, rank 0's reads the disk and the others' answers from what rank 0
@@ -37,6 +43,9 @@ class Files {
 
   /// The name under which a campaign keeps its copy, such as "data/obs.csv".
   virtual std::string stored_name(const std::string& path) = 0;
+
+  /// A file that stays where it is; where nothing is known of a disk, one that cannot be read.
+  virtual FileInPlace in_place(const std::string& path) { return {.path = path, .checksum = {}}; }
 };
 
 /// One thing that is wrong with a study.
