@@ -1,4 +1,6 @@
-# Every third-party package, found once, as imported targets.
+# Every third-party package, found once, as imported targets that a project which has this one
+# as a sub-directory sees too.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
 find_package(MPI 3.1 REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PETSC REQUIRED IMPORTED_TARGET GLOBAL PETSc>=3.18)

@@ -41,6 +41,7 @@ function(invar_add_module name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE}
                                   $<BUILD_INTERFACE:invar_flags>)
+  install(TARGETS ${target} EXPORT InvarTargets FILE_SET HEADERS)
   if(arg_PCH)
     target_precompile_headers(${target} PRIVATE ${INVAR_PCH_HEADERS})
   endif()
