@@ -14,8 +14,9 @@ packages=(
 )
 if [[ "${1:-}" == --developer ]]; then
   packages+=(clang-format clang-tidy python3-h5py)
-  # The job script is tested in a Slurm of its own; that test is skipped where these are missing.
-  optional=(slurmctld slurmd slurm-client munge)
+  # The job script is tested in a Slurm of its own, and the Fortran plugin with a compiler; those
+  # tests are skipped where these are missing.
+  optional=(slurmctld slurmd slurm-client munge gfortran)
 else
   optional=()
 fi
@@ -60,5 +61,5 @@ fi
 if ((${#missing_optional[@]} > 0)); then
   { ((${#missing[@]} > 0)) || "${as_root[@]}" apt-get update -q >&2; } &&
     install "${missing_optional[@]}" ||
-    echo "Could not install ${missing_optional[*]}: optional, the test of the job script is skipped" >&2
+    echo "Could not install ${missing_optional[*]}: optional, tests that need them are skipped" >&2
 fi

@@ -24,6 +24,7 @@
 #ifndef INVAR_PLUGIN_H
 #define INVAR_PLUGIN_H
 
+/* C, not C++: NOLINTBEGIN(modernize-*) */
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -120,4 +121,5 @@ const char* invar_plugin_last_error(void* model);
  * `communicator` is what the mpi module takes for a communicator. The sizes are c_sizeof's.
  * jobs/couple-plugin/heat.f90 is a whole one. */
 
+/* NOLINTEND(modernize-*) */
 #endif

@@ -1,5 +1,6 @@
 #include "invar/model_plugin/plugin.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <limits>
