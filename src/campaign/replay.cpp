@@ -1,7 +1,7 @@
 #include "invar/campaign/replay.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -46,7 +46,7 @@ Recorded find(const std::filesystem::path& directory, std::int64_t id) {
 }
 
 bool same_bits(double a, double b) {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
 std::string outcome_text(const method::Evaluation& evaluation) {

@@ -63,7 +63,7 @@ vi::Family family_of(const Study& study, const std::filesystem::path& directory)
 }
 
 void judge(Rescoring& result) {
-  const double d = static_cast<double>(result.mean.size());
+  const auto d = static_cast<double>(result.mean.size());
   const double n = result.effective_sample_size;
   const bool is_enough_for_moments = n >= std::max(20.0, 2.0 * d) && result.largest_weight <= 0.2;
   result.is_usable = is_enough_for_moments;

@@ -11,7 +11,7 @@ Eigen::VectorXd log_density(const Family& family, const Coordinates& at, const E
   const Standardized points = family.standardize(at, x);
   // e . R^-1 e, because a = R^-1 e.
   const Eigen::VectorXd squares = points.e.cwiseProduct(points.a).colwise().sum().transpose();
-  const double d = static_cast<double>(family.dimension());
+  const auto d = static_cast<double>(family.dimension());
   const double log_normalisation = 0.5 * d - family.entropy(at);
   return log_normalisation - 0.5 * squares.array();
 }
