@@ -108,6 +108,9 @@ Outcome replay(const parallel::Groups& groups, const Study& study,
                const std::function<void(const std::string&)>& print) {
   Study alone = study;  // what is on record is one attempt's outcome
   alone.evaluation.retries = 0;
+  if (groups.plan().num_ranks == 1) {
+    alone.evaluation.timeout_s.reset();  // nobody is there to keep it
+  }
   parallel::StopControl stop;
   Recorded recorded;
   return run_with_workforce(
