@@ -212,6 +212,9 @@ std::vector<std::string> place_model(LoadedStudy& loaded, const parallel::Groups
                                      isolation::ForkServer& forks,
                                      const parallel::StopControl& stop) {
   std::vector<std::string> options = petsc_options(groups, loaded.study.petsc);
+  if (loaded.study.model_keeps_timeout) {
+    loaded.study.evaluation.timeout_s.reset();  // whoever else did so would lose a group
+  }
   const bool is_isolated = loaded.study.isolation == campaign::Isolation::process;
   if (is_isolated) {
     const bool is_alone = groups.plan().num_ranks == 1;

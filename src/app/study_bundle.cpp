@@ -18,7 +18,8 @@ std::string study_bytes(const LoadedStudy& loaded) {
   nlohmann::json::to_msgpack({{"path", loaded.path.string()},
                               {"overrides", loaded.overrides},
                               {"text", loaded.text},
-                              {"files", files}},
+                              {"files", files},
+                              {"places", loaded.places}},
                              bytes);
   return bytes;
 }
@@ -33,13 +34,14 @@ LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistr
   auto path = bundle.at("path").get<std::string>();
   auto overrides = bundle.at("overrides").get<std::vector<std::string>>();
   auto text = bundle.at("text").get<std::string>();
-  SentFiles files(std::move(copies));
+  SentFiles files(std::move(copies), bundle.at("places").get<FilePlaces>());
   campaign::Study study = campaign::read_study(parse_study(text, path, overrides), files, registry);
   return {.path = std::move(path),
           .overrides = std::move(overrides),
           .text = std::move(text),
           .study = std::move(study),
-          .copies = files.copies()};
+          .copies = files.copies(),
+          .places = files.places()};
 }
 
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
@@ -52,7 +54,8 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
           .overrides = overrides,
           .text = std::move(text),
           .study = std::move(study),
-          .copies = files.copies()};
+          .copies = files.copies(),
+          .places = files.places()};
 }
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,

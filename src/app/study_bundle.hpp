@@ -17,6 +17,7 @@ struct LoadedStudy {
   std::string text;  // of the file
   campaign::Study study;
   FileCopies copies;
+  FilePlaces places;
 };
 
 /// Reads a study file with overrides, on this rank alone.

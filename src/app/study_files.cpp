@@ -57,6 +57,14 @@ const std::string& DiskFiles::bytes(const std::string& path) {
   return copies_.at(path).bytes;
 }
 
+std::string DiskFiles::place(const std::string& path) {
+  const std::filesystem::path whole = std::filesystem::absolute(directory_ / path);
+  std::error_code ignored;
+  const bool is_there = !path.empty() && (whole == path || std::filesystem::exists(whole, ignored));
+  places_[path] = is_there ? whole.lexically_normal().string() : "";
+  return places_[path];
+}
+
 /// "data/obs.csv", or "data/obs-2.csv" where another file has that name.
 std::string DiskFiles::free_name(const std::filesystem::path& path,
                                  const std::string& content) const {

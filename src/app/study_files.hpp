@@ -19,6 +19,10 @@ struct FileCopy {
 /// By the path that the study writes.
 using FileCopies = std::map<std::string, FileCopy>;
 
+/// Absolute paths of what is used where it is, by the path that the study writes; "" where nothing
+/// is there.
+using FilePlaces = std::map<std::string, std::string>;
+
 /// The bytes of files that a campaign holds already, by their stored names.
 using StoredFiles = std::map<std::string, std::string>;
 
@@ -27,18 +31,23 @@ using StoredFiles = std::map<std::string, std::string>;
 /// MPI: Local.
 class SentFiles : public options::Files {
  public:
-  explicit SentFiles(FileCopies copies) : copies_(std::move(copies)) {}
+  explicit SentFiles(FileCopies copies, FilePlaces places = {})
+      : copies_(std::move(copies)), places_(std::move(places)) {}
 
   /// @throws Error(no_input)  when there is no copy
   const std::string& bytes(const std::string& path) override;
   Eigen::MatrixXd dataset(const std::string& path, const std::string& name) override;
   std::string stored_name(const std::string& path) override;
 
+  std::string place(const std::string& path) override { return places_[path]; }
+
   /// Everything asked for so far.
   [[nodiscard]] const FileCopies& copies() const { return copies_; }
+  [[nodiscard]] const FilePlaces& places() const { return places_; }
 
  protected:
   FileCopies copies_;
+  FilePlaces places_;
 };
 
 /// Reads the disk, once per file, and keeps what it read for the other ranks and the campaign.
@@ -53,6 +62,7 @@ class DiskFiles final : public SentFiles {
 
   /// @throws Error(no_input)  when the file cannot be read
   const std::string& bytes(const std::string& path) override;
+  std::string place(const std::string& path) override;
 
  private:
   [[nodiscard]] std::string free_name(const std::filesystem::path& path,

@@ -37,6 +37,13 @@ class Files {
 
   /// The name under which a campaign keeps its copy, such as "data/obs.csv".
   virtual std::string stored_name(const std::string& path) = 0;
+
+  /// The absolute path of something that is used where it is, such as a program: a relative path
+  /// is looked for beside the study file. "" where nothing is there; an absolute path is taken as
+  /// it is.
+  virtual std::string place(const std::string& path) {
+    return path.starts_with('/') ? path : std::string();
+  }
 };
 
 /// One thing that is wrong with a study.
