@@ -21,6 +21,7 @@ ALLOWED = {
     "vi": {"core", "options", "linalg", "space", "method"},
     "model_petsc": {"core", "options", "model", "petsc"},
     "model_plugin": {"core", "options", "model", "parallel"},
+    "model_process": {"core", "options", "model", "isolation"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
@@ -29,7 +30,7 @@ ALLOWED = {
 
 # Which modules may include a third-party header directly.
 OWNERS = [
-    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin"}),
+    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -37,7 +38,7 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"model_plugin", "store", "campaign", "app"}),
+    (r"nlohmann/.*", {"model_plugin", "model_process", "store", "campaign", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
 ]
 

@@ -97,7 +97,11 @@ Arguments parse_arguments(int argc, char** argv) {
   replay->add_option("directory", parsed.directory, "the campaign's directory")->required();
   replay->add_option("id", parsed.evaluation, "the evaluation's id, as in failed/ and /evaluations")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check([](const std::string& text) {
+        const bool is_id = !text.empty() && text.size() <= 18 &&
+                           text.find_first_not_of("0123456789") == std::string::npos;
+        return is_id ? std::string() : "expected an evaluation's id, a whole number, found " + text;
+      });
 
   CLI::App* rescore =
       add("rescore", "answer for another prior, data or noise from the runs there are",

@@ -3,10 +3,12 @@
 #ifdef INVAR_WITH_PLUGINS
 #include "invar/model_plugin/plugin.hpp"
 #endif
+#include "invar/model_process/process_model.hpp"
 
 int main(int argc, char** argv) {
   invar::model::ModelRegistry registry;
   invar::model_petsc::add_builtin_models(registry);
+  invar::model_process::add_process_model(registry);
 #ifdef INVAR_WITH_PLUGINS
   invar::model_plugin::add_plugin_model(registry);
 #endif

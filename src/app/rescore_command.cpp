@@ -28,7 +28,7 @@ std::string text_of(const campaign::Rescoring& found, const campaign::Study& stu
   std::string text;
   text += fmt::format("runs          {} of {} recorded, of {} rounds\n", found.num_used,
                       found.num_recorded, found.num_rounds);
-  text += fmt::format("effective     {:.1f} runs; the largest weight is {:.2g} %\n",
+  text += fmt::format("effective     {:.1f} runs; the largest weight is {:.3g} %\n",
                       found.effective_sample_size, 100 * found.largest_weight);
   for (const std::string& note : found.notes) {
     text += "note          " + note + "\n";

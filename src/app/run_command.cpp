@@ -79,7 +79,7 @@ std::string note_on_program(const store::Manifest& manifest) {
   return manifest.program.empty() || manifest.program == now
              ? ""
              : fmt::format(
-                   "the campaign's study was put there by {}, this is {}; if a model that is "
+                   "the campaign was run by {}, this is {}; if a model that is "
                    "linked in gives other answers now, start a new campaign (`invar replay` "
                    "compares a run)",
                    manifest.program, now);
@@ -133,6 +133,18 @@ store::Manifest manifest_on_rank_0(const parallel::Comm& world, const fs::path& 
   });
 }
 
+/// @throws Error(config)  when another number of values is observed: no run has QoIs for them
+void require_same_sizes(const campaign::Study& before, const campaign::Study& after) {
+  const auto had = before.observations.values.size();
+  const auto has = after.observations.values.size();
+  if (had != has) {
+    throw Error(ErrorKind::config,
+                fmt::format("observations.values: the campaign has {} values and its runs as many "
+                            "QoIs, found {}; start a new campaign with `invar run`",
+                            had, has));
+  }
+}
+
 Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
                  const model::ModelRegistry& registry) {
   const fs::path directory = arguments.directory;
@@ -144,8 +156,17 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
             .note = {}};
   plan.request.directory = directory;
   plan.request.base = directory;
-  plan.note = parallel::agree(
-      world, [&] { return world.rank() == 0 ? note_on_program(manifest) : std::string(); });
+  parallel::agree(world, [&] {
+    if (world.rank() == 0) {
+      plan.note = note_on_program(manifest);
+      if (!plan.note.empty()) {  // on record from now on
+        store::Manifest same_study = manifest;
+        same_study.program = program_identity();
+        plan.request.change = {
+            .manifest = std::move(same_study), .before = plan.loaded.study, .moves_target = false};
+      }
+    }
+  });
   const std::vector<std::string> overrides = overrides_of(arguments);
   if (arguments.study.empty() && overrides.empty()) {
     return plan;
@@ -158,6 +179,7 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
     }
     keep_start(plan.loaded, changed, directory, given.parent_path());
     plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
+    require_same_sizes(plan.loaded.study, changed.study);
     const ChangeKind kind = judge_changes(plan.changes);
     if (!plan.changes.empty()) {
       plan.request.change = {.manifest = manifest_of(changed, directory),
@@ -190,6 +212,9 @@ std::vector<std::string> place_model(LoadedStudy& loaded, const parallel::Groups
                                      isolation::ForkServer& forks,
                                      const parallel::StopControl& stop) {
   std::vector<std::string> options = petsc_options(groups, loaded.study.petsc);
+  if (loaded.study.model_keeps_timeout) {
+    loaded.study.evaluation.timeout_s.reset();  // whoever else did so would lose a group
+  }
   const bool is_isolated = loaded.study.isolation == campaign::Isolation::process;
   if (is_isolated) {
     const bool is_alone = groups.plan().num_ranks == 1;
@@ -203,15 +228,18 @@ std::vector<std::string> place_model(LoadedStudy& loaded, const parallel::Groups
 }
 
 /// The earlier of --time-limit, counted from now, and evaluation.deadline.
-void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& options,
-             parallel::StopControl& stop) {
+/// @return which of them it is, for people; "" without any
+std::string set_end(const Arguments& arguments, const evaluation::EvaluationOptions& options,
+                    parallel::StopControl& stop) {
   const auto seconds_until = [](double moment) {
     return moment -
            std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
                .count();
   };
   std::optional<double> seconds;
+  std::string source;
   if (arguments.time_limit) {
+    source = "--time-limit " + *arguments.time_limit;
     seconds = evaluation::parse_duration(*arguments.time_limit);
     if (!seconds) {
       seconds = seconds_until(*evaluation::parse_moment(*arguments.time_limit));
@@ -219,14 +247,19 @@ void set_end(const Arguments& arguments, const evaluation::EvaluationOptions& op
   }
   if (options.deadline) {
     const double until = seconds_until(*evaluation::parse_moment(*options.deadline));
-    seconds = std::min(until, seconds.value_or(until));
+    if (!seconds || until < *seconds) {
+      seconds = until;
+      source = "evaluation.deadline " + *options.deadline;
+    }
   }
   if (seconds) {
     // A century is as good as for ever, and fits into the clock.
     const std::chrono::duration<double> until(std::min(*seconds, 3e9));
     stop.set_end(parallel::StopControl::Clock::now() +
                  std::chrono::duration_cast<parallel::StopControl::Clock::duration>(until));
+    source += *seconds <= 0 ? ", which has passed" : "";
   }
+  return source;
 }
 
 }  // namespace
@@ -241,7 +274,7 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   campaign::Request& request = plan.request;
   request.stop_after = arguments.stop_after;
   request.retry_failed = arguments.retry_failed;
-  set_end(arguments, study.evaluation, stop);
+  request.end_source = set_end(arguments, study.evaluation, stop);
 
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
   petsc::PetscSession petsc(groups.group().get(), place_model(plan.loaded, groups, forks, stop));

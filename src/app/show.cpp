@@ -1,6 +1,8 @@
 #include "app/show.hpp"
 
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -41,6 +43,31 @@ Shown look_at(const std::filesystem::path& directory) {
     shown.status.message = "`invar resume` continues it";
   }
   return shown;
+}
+
+/// Takes runs that were never made out of a record; how many there were.
+std::int64_t leave_out_cancelled(store::RecordedEvaluations& record) {
+  std::vector<Eigen::Index> made;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    if (record.statuses[i] != Status::cancelled) {
+      made.push_back(static_cast<Eigen::Index>(i));
+    }
+  }
+  const auto num_given_up = std::ssize(record.ids) - std::ssize(made);
+  if (num_given_up > 0) {
+    record.points = Eigen::MatrixXd(record.points(Eigen::all, made));
+    const auto keep = [&made](auto& column) {
+      std::remove_reference_t<decltype(column)> kept;
+      for (const Eigen::Index i : made) {
+        kept.push_back(column[static_cast<std::size_t>(i)]);
+      }
+      column = std::move(kept);
+    };
+    keep(record.statuses);
+    keep(record.hosts);
+    keep(record.rounds);
+  }
+  return num_given_up;
 }
 
 }  // namespace
@@ -110,12 +137,17 @@ std::string show_failures(const std::filesystem::path& directory,
                           const model::ModelRegistry& registry) {
   store::RecordedEvaluations record = store::read_evaluations(directory);
   const LoadedStudy loaded = load_study(directory / "study.yaml", {}, registry);
+  const std::int64_t num_given_up = leave_out_cancelled(record);
   std::string text =
       campaign::to_text(campaign::report_failures({.points = std::move(record.points),
                                                    .names = loaded.study.space.names,
                                                    .statuses = std::move(record.statuses),
                                                    .hosts = std::move(record.hosts),
                                                    .rounds = std::move(record.rounds)}));
+  if (num_given_up > 0) {
+    text += fmt::format("given up      {} runs, at a change of the study; not counted here\n",
+                        num_given_up);
+  }
   for (const std::string& note : record.notes) {
     text += "note          " + note + "\n";
   }

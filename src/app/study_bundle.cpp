@@ -23,7 +23,8 @@ std::string study_bytes(const LoadedStudy& loaded) {
                               {"overrides", loaded.overrides},
                               {"text", loaded.text},
                               {"files", files},
-                              {"files_in_place", in_place}},
+                              {"files_in_place", in_place},
+                              {"places", loaded.places}},
                              bytes);
   return bytes;
 }
@@ -43,14 +44,15 @@ LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistr
   auto path = bundle.at("path").get<std::string>();
   auto overrides = bundle.at("overrides").get<std::vector<std::string>>();
   auto text = bundle.at("text").get<std::string>();
-  SentFiles files(std::move(copies), std::move(in_place));
+  SentFiles files(std::move(copies), std::move(in_place), bundle.at("places").get<FilePlaces>());
   campaign::Study study = campaign::read_study(parse_study(text, path, overrides), files, registry);
   return {.path = std::move(path),
           .overrides = std::move(overrides),
           .text = std::move(text),
           .study = std::move(study),
           .copies = files.copies(),
-          .files_in_place = files.files_in_place()};
+          .files_in_place = files.files_in_place(),
+          .places = files.places()};
 }
 
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
@@ -64,7 +66,8 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
           .text = std::move(text),
           .study = std::move(study),
           .copies = files.copies(),
-          .files_in_place = files.files_in_place()};
+          .files_in_place = files.files_in_place(),
+          .places = files.places()};
 }
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,

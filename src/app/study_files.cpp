@@ -82,6 +82,14 @@ const std::string& DiskFiles::bytes(const std::string& path) {
   return copies_.at(path).bytes;
 }
 
+std::string DiskFiles::place(const std::string& path) {
+  const std::filesystem::path whole = std::filesystem::absolute(directory_ / path);
+  std::error_code ignored;
+  const bool is_there = !path.empty() && (whole == path || std::filesystem::exists(whole, ignored));
+  places_[path] = is_there ? whole.lexically_normal().string() : "";
+  return places_[path];
+}
+
 /// "data/obs.csv", or "data/obs-2.csv" where another file has that name.
 std::string DiskFiles::free_name(const std::filesystem::path& path,
                                  const std::string& content) const {
@@ -91,11 +99,22 @@ std::string DiskFiles::free_name(const std::filesystem::path& path,
            std::none_of(copies_.begin(), copies_.end(),
                         [&](const auto& entry) { return entry.second.stored_name == name; });
   };
-  std::string name = "data/" + path.filename().string();
-  for (int i = 2; !is_free(name); ++i) {
-    name = fmt::format("data/{}-{}{}", path.stem().string(), i, path.extension().string());
+  const auto numbered = [&path](int i) {
+    return i == 1 ? "data/" + path.filename().string()
+                  : fmt::format("data/{}-{}{}", path.stem().string(), i, path.extension().string());
+  };
+  // The name that these bytes have already, else the first that is free.
+  const std::string stem = "data/" + path.stem().string();
+  for (const auto& [name, bytes] : stored_) {
+    if (bytes == content && name.starts_with(stem) && is_free(name)) {
+      return name;
+    }
   }
-  return name;
+  int i = 1;
+  while (!is_free(numbered(i))) {
+    ++i;
+  }
+  return numbered(i);
 }
 
 }  // namespace invar::app

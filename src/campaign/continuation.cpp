@@ -56,9 +56,16 @@ void take_over(store::CampaignStore& store, method::Method& method, const State&
 
 void continue_from_record(store::CampaignStore& store, method::Method& method,
                           const std::function<void(const std::string&)>& say) {
-  if (const auto& restart = store.restart_point()) {
-    say(fmt::format("continuing after round {}, {} evaluations on record", restart->num_rounds,
-                    store.num_evaluations()));
+  const auto& restart = store.restart_point();
+  const std::int64_t first_round = store.manifest().first_round;
+  if ((restart ? restart->num_rounds : 0) < first_round) {
+    throw Error(ErrorKind::data,
+                fmt::format("{}: prior, data or noise were changed after round {}, and no sound "
+                            "restart file from there on is left: put restart/round-{:06}.h5 back, "
+                            "or start a new campaign (`invar rescore` still answers from the runs)",
+                            store.directory().string(), first_round, first_round));
+  }
+  if (restart) {
     if (method.has_target_of(restart->state)) {
       method.restore(restart->state);
     } else {

@@ -37,15 +37,17 @@ std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Reque
 
 /// Puts a changed study in place. What was told under the old one is finished first: after that
 /// the newest restart file is all that goes from one study to the other.
-void change_study(const Request& request) {
+/// @return what was repaired and done, for people
+std::vector<std::string> change_study(const Request& request) {
   const Change& change = *request.change;
   const auto store = open_store(change.before, request);
-  if (change.moves_target) {
-    const auto method = make_method(change.before, request.directory);
-    continue_from_record(*store, *method, [](const std::string&) {});
-    replay_told_rounds(change.before, *store, *method);
-  }
-  store->replace_manifest(change.manifest);
+  std::vector<std::string> notes = store->recovery_notes();
+  const auto method = make_method(change.before, request.directory);
+  continue_from_record(*store, *method,
+                       [&notes](const std::string& note) { notes.push_back(note); });
+  replay_told_rounds(change.before, *store, *method);
+  store->replace_manifest(change.manifest, change.moves_target);
+  return notes;
 }
 
 Opened open(const Study& study, const Request& request) {
@@ -54,13 +56,21 @@ Opened open(const Study& study, const Request& request) {
   if (request.creation) {
     store::create_campaign(request.directory, *request.creation);
   }
+  std::vector<std::string> notes;
   if (request.change) {
-    change_study(request);
+    notes = change_study(request);
   }
   opened.store = open_store(study, request);
   request.on_open(opened.store->log_path());
+  for (const std::string& note : notes) {
+    request.say(note);
+  }
   for (const std::string& note : opened.store->recovery_notes()) {
     request.say(note);
+  }
+  if (const auto num_evaluations = opened.store->num_evaluations(); num_evaluations > 0) {
+    request.say(fmt::format("continuing after round {}, {} evaluations on record",
+                            opened.store->num_rounds(), num_evaluations));
   }
   continue_from_record(*opened.store, *opened.method, request.say);
   if (request.retry_failed) {
@@ -98,12 +108,20 @@ constexpr double leave_s = 3.0;
 /// How much longer than the last time writing campaign.h5 may take.
 constexpr double view_safety = 3.0;
 
+/// How long writing campaign.h5 will take, by its size, in seconds.
+double expected_view_s(const std::filesystem::path& directory) {
+  constexpr double bytes_per_s = 2e7;
+  std::error_code none_yet;
+  const auto size = std::filesystem::file_size(directory / "campaign.h5", none_yet);
+  return none_yet ? 0.0 : static_cast<double>(size) / bytes_per_s;
+}
+
 /// Why a campaign that can be resumed should stop now, or "".
-std::string reason_to_stop(const parallel::StopControl& stop) {
+std::string reason_to_stop(const parallel::StopControl& stop, const Request& request) {
   if (stop.is_asked()) {
     return fmt::format("{} asked for it", parallel::signal_name(stop.signal()));
   }
-  return stop.is_due() ? "the end of --time-limit or evaluation.deadline is near" : "";
+  return stop.is_due() ? "the end of the time is near: " + request.end_source : "";
 }
 
 /// Drives the loop on rank 0 and leaves everything written; the exit code.
@@ -112,7 +130,7 @@ int drive(const Study& study, const Request& request, const Opened& opened,
   store::CampaignStore& store = *opened.store;
   parallel::StopControl& stop = workforce.stop;
   method::Method& method = *opened.method;
-  const std::string study_text = store.manifest().study_text;
+  const std::string study_text = store.study_text();
   const auto write_view = [&](StopReason reason) {
     const Stopwatch cost;
     store.write_view(make_view({.study = study,
@@ -122,7 +140,7 @@ int drive(const Study& study, const Request& request, const Opened& opened,
                                 .method = method}));
     stop.set_margin(leave_s + view_safety * cost.seconds());
   };
-  stop.set_margin(leave_s);
+  stop.set_margin(leave_s + view_safety * expected_view_s(request.directory));
   StatusWriter status(store, workforce.num_ranks);
   ViewRefresher refresher([&] { write_view(StopReason::none); });
   RequestWatch watch(stop, status, request.say);
@@ -139,7 +157,7 @@ int drive(const Study& study, const Request& request, const Opened& opened,
         if (request.stop_after && store.num_rounds() - num_rounds_before >= *request.stop_after) {
           return "--stop-after asked for it";
         }
-        return reason_to_stop(stop);
+        return reason_to_stop(stop, request);
       }};
   status.write_running();
   workforce.evaluator.set_on_idle([&] { watch.look(); });
@@ -198,7 +216,7 @@ void pack(const std::filesystem::path& directory, const Study& study,
   store::CampaignStore& store = *opened.store;
   replay_told_rounds(study, store, *opened.method);
   store.write_view(make_view({.study = study,
-                              .study_text = store.manifest().study_text,
+                              .study_text = store.study_text(),
                               .num_ranks = recorded_ranks(directory),
                               .stop_reason = opened.method->stop_reason(),
                               .method = *opened.method}));

@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include <fmt/format.h>
 
 #include "invar/campaign/start.hpp"
 #include "invar/store/record.hpp"
+#include "invar/store/restart_point.hpp"
 #include "invar/vi/reweighting.hpp"
 
 namespace invar::campaign {
@@ -25,19 +27,26 @@ vi::DrawnRuns usable_runs(const store::RecordedEvaluations& record, const Study&
     return (point.array() <= bounds.min().array()).any() ||
            (point.array() >= bounds.max().array()).any();
   };
+  // A run that came to nothing, or was cut to a bound, was drawn all the same: left out of the
+  // mixture it would make the region where runs succeed look more likely.
   std::vector<Index> used;
   std::map<std::int64_t, std::size_t> index_of_round;
   vi::DrawnRuns runs;
   for (std::size_t i = 0; i < record.size(); ++i) {
     const auto proposal = record.proposals.find(record.rounds[i]);
-    if (record.statuses[i] != Status::ok || proposal == record.proposals.end() ||
-        (is_clip && is_on_a_bound(record.points.col(static_cast<Index>(i))))) {
+    if (record.statuses[i] == Status::cancelled || proposal == record.proposals.end()) {
       continue;
     }
     const auto [at, is_new] = index_of_round.try_emplace(record.rounds[i], runs.proposals.size());
     if (is_new) {
       runs.proposals.push_back(
           {.mean = proposal->second.mean, .log_std = proposal->second.std.array().log()});
+      runs.num_drawn.push_back(0.0);
+    }
+    runs.num_drawn[at->second] += 1.0;
+    if (record.statuses[i] != Status::ok ||
+        (is_clip && is_on_a_bound(record.points.col(static_cast<Index>(i))))) {
+      continue;
     }
     runs.origin.push_back(at->second);
     used.push_back(static_cast<Index>(i));
@@ -54,16 +63,24 @@ vi::DrawnRuns usable_runs(const store::RecordedEvaluations& record, const Study&
   return runs;
 }
 
-/// The correlation that a campaign keeps from its start.
+/// The correlation that a campaign keeps from its start, whatever its study says by now.
 vi::Family family_of(const Study& study, const std::filesystem::path& directory) {
-  const method::State start = make_method(study, directory)->state();
+  method::State start;
+  try {
+    start = store::read_restart_file(store::find_restart_file(directory)).state;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::no_input) {
+      throw;
+    }
+    start = make_method(study, directory)->state();  // nothing has been closed yet
+  }
   return start.has("correlation_cholesky")
              ? vi::Family::correlated(start.get<Eigen::MatrixXd>("correlation_cholesky"))
              : vi::Family::diagonal(study.space.dimension());
 }
 
 void judge(Rescoring& result) {
-  const double d = static_cast<double>(result.mean.size());
+  const auto d = static_cast<double>(result.mean.size());
   const double n = result.effective_sample_size;
   const bool is_enough_for_moments = n >= std::max(20.0, 2.0 * d) && result.largest_weight <= 0.2;
   result.is_usable = is_enough_for_moments;
@@ -92,6 +109,12 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
   if (record.size() == 0) {
     throw Error(ErrorKind::data, directory.string() + " has no recorded run");
   }
+  if (study.observations.values.size() != campaign.observations.values.size()) {
+    throw Error(ErrorKind::config,
+                fmt::format("observations: the recorded runs have {} QoIs, found {} values; there "
+                            "must be one for each",
+                            campaign.observations.values.size(), study.observations.values.size()));
+  }
   // The coordinates are those that the runs were drawn in; prior, data and noise are the study's.
   vi::RunViOptions options = campaign.inference;
   options.covariance_regularization = study.inference.covariance_regularization;
@@ -113,7 +136,9 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
   const Eigen::MatrixXd centred = runs.points.physical.colwise() - result.mean;
   result.covariance = centred * weights.asDiagonal() * centred.transpose();
   result.std = result.covariance.diagonal().cwiseSqrt();
-  result.log_evidence = largest + std::log(shares.mean()) + likelihood.log_normalisation();
+  const double num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0);
+  result.log_evidence =
+      largest + std::log(shares.sum() / num_drawn) + likelihood.log_normalisation();
   result.effective_sample_size = 1.0 / weights.squaredNorm();
   result.largest_weight = weights.maxCoeff();
   result.num_used = static_cast<std::int64_t>(weights.size());

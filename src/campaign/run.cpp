@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "invar/evaluation/failure_policy.hpp"
 #include "invar/store/campaign_store.hpp"
 
@@ -82,7 +84,10 @@ LoopResult run(const Parts& parts) {
                  ? LoopResult{StopReason::stopped_early, why_unfinished(parts)}
                  : LoopResult{StopReason::groups_lost, "every group of ranks missed the timeout"};
     }
-    const auto verdict = evaluation::judge_failures(parts.evaluation, evaluated.result);
+    // What the method was told once is not judged again, by other limits.
+    const auto verdict = parts.store.is_told(batch.round)
+                             ? evaluation::FailureVerdict{}
+                             : evaluation::judge_failures(parts.evaluation, evaluated.result);
     if (verdict.must_end) {
       return {StopReason::too_many_failures, verdict.message};
     }
@@ -92,6 +97,13 @@ LoopResult run(const Parts& parts) {
     for (method::Observer* observer : parts.observers) {
       observer->on_round({batch, evaluated.result, diagnostics, evaluated.num_recorded});
     }
+  }
+  if (!parts.store.is_replayed()) {
+    throw Error(
+        ErrorKind::config,
+        fmt::format("the method stops after round {} ({}), but later rounds are on record: "
+                    "raise the limit that stops it (max_iterations, tolerances)",
+                    parts.store.num_rounds(), method::stop_reason_name(method.stop_reason())));
   }
   return {method.stop_reason(), ""};
 }

@@ -25,6 +25,7 @@ struct Draft {
   ObservationsBlock observations;
   std::string model_type;
   model::ModelFactory make_model;
+  bool model_keeps_timeout = false;
   Isolation isolation = Isolation::none;
   InferenceBlock inference;
   evaluation::EvaluationOptions evaluation;
@@ -91,9 +92,11 @@ Node read_model(const model::ModelRegistry& registry, const Cursor& at, Draft& t
   // A size of 0 is not known: what it depends on is wrong, and reported already.
   const model::ProblemSizes sizes{
       .num_parameters = std::max<Eigen::Index>(target.parameters.dimension(), 0),
-      .num_qois = target.observations.values ? target.observations.values->size() : 0};
+      .num_qois = target.observations.values ? target.observations.values->size() : 0,
+      .parameter_names = target.parameters.names};
   Node keys = Node::make_map();
   target.make_model = type->read(at, sizes, keys);
+  target.model_keeps_timeout = type->keeps_timeout;
   Node resolved = Node::make_map();
   Node type_name = Node::make_scalar(type->name);
   type_name.origin = type_key.node->origin;
@@ -119,6 +122,19 @@ Node read_evaluation(const Cursor& at, Draft& target) {
         ranks.node->description()));
   }
   return resolved;
+}
+
+/// The model that ends its runs in time by itself, where it is of that kind.
+model::ModelFactory limited_in_time(const Draft& draft) {
+  const auto timeout_s = draft.evaluation.timeout_s;
+  if (!draft.model_keeps_timeout || !timeout_s) {
+    return draft.make_model;
+  }
+  return [make = draft.make_model, timeout_s](MPI_Comm group) {
+    auto model = make(group);
+    model->limit_time(*timeout_s);
+    return model;
+  };
 }
 
 Table<Draft> study_table(const model::ModelRegistry& registry) {
@@ -200,7 +216,8 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
           .observations = {.values = *std::move(draft.observations.values),
                            .noise = *std::move(draft.observations.noise)},
           .model_type = std::move(draft.model_type),
-          .make_model = std::move(draft.make_model),
+          .make_model = limited_in_time(draft),
+          .model_keeps_timeout = draft.model_keeps_timeout,
           .isolation = draft.isolation,
           .inference = draft.inference.run_vi,
           .initial = std::move(draft.inference.initial),

@@ -15,7 +15,8 @@ const options::Table<CampaignOptions>& campaign_table() {
                     "s"),
       options::real("segment_megabytes", &CampaignOptions::segment_megabytes, Range::above(0),
                     "and as soon as this much is in the journal", "MB"),
-      options::real("fsync_interval_s", &CampaignOptions::fsync_interval_s, Range::above(0),
+      options::real("fsync_interval_s", &CampaignOptions::fsync_interval_s,
+                    Range::between(1e-3, 86400),
                     "answers are forced to the disk this often, beside the work: a kill costs only "
                     "the evaluations in flight, a power failure also those of this long",
                     "s"),

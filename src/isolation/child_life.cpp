@@ -1,6 +1,5 @@
 #include "isolation/child_life.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -9,36 +8,20 @@
 #include <string_view>
 #include <vector>
 
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "invar/core/error.hpp"
+#include "invar/isolation/process_tools.hpp"
 #include "isolation/message.hpp"
 
 namespace invar::isolation {
 namespace {
 
-/// Removes what the job's launcher left, so that MPI starts as if nobody had launched it.
-///
-/// In a step of Slurm, Open MPI would take SLURM_STEPID for a launch of its own.
+/// An environment in which MPI starts as if nobody had launched it.
 void leave_the_job() {
-  constexpr std::array<std::string_view, 10> prefixes = {
-      "OMPI_", "OPAL_", "ORTE_",      "PRTE_",        "PMIX_",
-      "PMI_",  "PMI2_", "SLURM_STEP", "SLURM_PROCID", "SLURM_TASK_PID"};
-  std::vector<std::string> names;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    for (const std::string_view prefix : prefixes) {
-      if (text.starts_with(prefix)) {
-        names.emplace_back(text.substr(0, text.find('=')));
-      }
-    }
-  }
-  for (const std::string& name : names) {
-    ::unsetenv(name.c_str());
-  }
+  forget_launcher();
   // No daemon of its own, which could outlive it.
   ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
   // Processes that stand alone would share one folder, and remove it under each other.
@@ -62,14 +45,6 @@ void ignore_signals_to_the_job() {
     ::sigaction(signal, &action, nullptr);
   }
   ::signal(SIGPIPE, SIG_DFL);
-}
-
-/// The first that the kernel takes when memory runs out: it costs one run, anyone else a campaign.
-void volunteer_when_memory_runs_out() {
-  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (file.get() >= 0) {
-    [[maybe_unused]] const ssize_t ignored = ::write(file.get(), "1000", 4);
-  }
 }
 
 /// The child's end of the connection; it waits as long as it takes.

@@ -89,6 +89,9 @@ ChildProcess::Incoming ChildProcess::receive(Deadline deadline,
 }
 
 bool ChildProcess::has_hung_up() const {
+  if (channel_.get() < 0) {
+    return true;  // the end came with the last answer
+  }
   char byte = 0;
   return ::recv(channel_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }

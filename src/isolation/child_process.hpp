@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "invar/isolation/deadline.hpp"
 #include "invar/isolation/fork_server.hpp"
-#include "isolation/deadline.hpp"
 #include "isolation/message.hpp"
 
 namespace invar::isolation {

@@ -36,7 +36,8 @@ std::string describe(const Ending& ending, Stage stage) {
     return fmt::format("the model's process could not be started: {}", std::strerror(ending.value));
   }
   if (ending.kind == Ending::Kind::unknown) {
-    return "the process that starts the model's processes is gone; stop and resume";
+    return "the process that starts the model's processes is gone; stop, and `invar resume DIR "
+           "--retry-failed`";
   }
   if (WIFSIGNALED(ending.value)) {
     const int signal = WTERMSIG(ending.value);
@@ -82,6 +83,12 @@ class IsolatedModel final : public model::Model {
       if (!is_ready_) {
         make_ready(Deadline(rebuild_limit_s()));
       }
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::stopped_early) {
+        return failure(Status::cancelled, error.what());
+      }
+      replace();
+      return failure(Status::crashed, error.what());
     } catch (const std::exception& error) {
       replace();
       return failure(Status::crashed, error.what());
@@ -120,6 +127,9 @@ class IsolatedModel final : public model::Model {
         }
         throw std::runtime_error(refusal->message);
       }
+    }
+    if (std::holds_alternative<ChildProcess::GivenUp>(incoming)) {
+      throw Error(ErrorKind::stopped_early, "the time was over before the model was ready to run");
     }
     throw Error(ErrorKind::unavailable, "model: " + judge(incoming, Stage::building).message);
   }

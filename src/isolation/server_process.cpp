@@ -2,16 +2,12 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <optional>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -20,58 +16,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <dirent.h>
 #include <poll.h>
 
+#include "invar/isolation/process_tools.hpp"
 #include "isolation/child_life.hpp"
 #include "isolation/server_protocol.hpp"
 
 namespace invar::isolation {
 namespace {
 
-using namespace std::chrono_literals;
-
-// How long processes that were killed may take to go, before they are left to the kernel.
-constexpr int most_sweeps = 200;
-constexpr auto between_sweeps = 1ms;
-
 /// What the kernel sends when the worker dies. Nobody sends it otherwise.
 int orphan_signal() {
   return SIGRTMIN;
-}
-
-/// The parent of a process, or -1.
-pid_t parent_of(pid_t process) {
-  const std::string path = "/proc/" + std::to_string(process) + "/stat";
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 512> text{};
-  if (file.get() < 0 || ::read(file.get(), text.data(), text.size() - 1) <= 0) {
-    return -1;
-  }
-  // "17 (name) S 16 ...", where the name may hold anything
-  const char* const behind_name = std::strrchr(text.data(), ')');
-  int parent = -1;
-  if (behind_name != nullptr && std::strlen(behind_name) > 4) {
-    parent = std::atoi(behind_name + 4);
-  }
-  return parent;
-}
-
-/// The processes whose parent is this one.
-std::vector<pid_t> children_of_this() {
-  std::vector<pid_t> found;
-  DIR* const directory = ::opendir("/proc");
-  if (directory == nullptr) {
-    return found;
-  }
-  while (const dirent* const entry = ::readdir(directory)) {
-    const pid_t process = std::atoi(entry->d_name);
-    if (process > 0 && parent_of(process) == ::getpid()) {
-      found.push_back(process);
-    }
-  }
-  ::closedir(directory);
-  return found;
 }
 
 class Server {
@@ -220,25 +176,8 @@ class Server {
   }
 
   /// Kills the processes that came to this one from children that ended.
-  void sweep() {
-    for (int i = 0; i < most_sweeps; ++i) {
-      siginfo_t info{};
-      if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
-        return;  // there is no process at all
-      }
-      bool has_others = false;
-      for (const pid_t process : children_of_this()) {
-        if (children_.count(process) == 0) {
-          has_others = true;
-          ::kill(process, SIGKILL);
-          ::waitpid(process, nullptr, WNOHANG);
-        }
-      }
-      if (!has_others) {
-        return;
-      }
-      std::this_thread::sleep_for(between_sweeps);
-    }
+  void sweep() const {
+    end_orphans([this](pid_t process) { return children_.count(process) != 0; });
   }
 
   void tell(const News& news) const {

@@ -41,10 +41,18 @@ class LinearModel final : public model::Model {
     set_owned(offset_.get(), options.offset.size() == 1
                                  ? Eigen::VectorXd::Constant(num_qois_, options.offset(0))
                                  : options.offset);
+    int rank = 0;
+    MPI_Comm_rank(group, &rank);
+    if (rank == 0) {
+      jacobian_ = options.matrix;
+    }
   }
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return num_parameters_; }
   [[nodiscard]] Eigen::Index num_qois() const override { return num_qois_; }
+  [[nodiscard]] model::Capabilities capabilities() const override {
+    return {.jacobian = true, .jacobian_vector = true, .vector_jacobian = true};
+  }
 
   model::ModelResult evaluate(const model::ModelRequest& request) override {
     const Eigen::VectorXd& parameters = request.parameters;
@@ -62,6 +70,9 @@ class LinearModel final : public model::Model {
     model::ModelResult result;
     result.qois = Eigen::Map<const Eigen::VectorXd>(values, num_here);
     check(VecRestoreArrayRead(gathered_.get(), &values));
+    if (jacobian_.size() > 0) {
+      add_derivatives(request, result);
+    }
     return result;
   }
 
@@ -77,8 +88,21 @@ class LinearModel final : public model::Model {
     check(VecRestoreArrayWrite(target, &values));
   }
 
+  void add_derivatives(const model::ModelRequest& request, model::ModelResult& result) const {
+    if (request.wants_jacobian) {
+      result.jacobian = jacobian_;
+    }
+    if (request.directions.size() > 0) {
+      result.jacobian_vectors = jacobian_ * request.directions;
+    }
+    if (request.weights.size() > 0) {
+      result.vector_jacobians = jacobian_.transpose() * request.weights;
+    }
+  }
+
   Eigen::Index num_parameters_;
   Eigen::Index num_qois_;
+  Eigen::MatrixXd jacobian_;  // on rank 0 of the group, whose results count
   petsc::MatOwner matrix_;
   petsc::VecOwner parameters_;
   petsc::VecOwner offset_;

@@ -29,6 +29,11 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// Whether a run took as long as runs take; a crash may come early.
+bool tells_run_time(method::Status status) {
+  return status == method::Status::ok || status == method::Status::timeout;
+}
+
 fs::path checked(fs::path directory) {
   require_campaign(directory);
   return directory;
@@ -48,6 +53,7 @@ class CampaignStore::Impl {
         pending_(std::exchange(found_.pending, {})),
         syncer_(options.fsync_interval_s) {
     INVAR_EXPECTS(options.restart_files_to_keep >= 1);
+    protected_restart_ = read_sealed_manifest(directory_).first_round;
     if (found_.restart) {
       next_round_ = restart_rounds_ = found_.restart->num_rounds;
       elapsed_seconds_ = found_.restart->elapsed_seconds;
@@ -98,14 +104,15 @@ class CampaignStore::Impl {
     const double finished = seconds_since_1970();
     journal_->add_evaluation(batch.round, sample, evaluation, finished);
     if (round.has(sample)) {
+      const method::Status round_status = round.facts(sample).status;
       round.forget(sample);
       --num_evaluations_;
-      --num_failed_;
+      num_failed_ -= is_failure(round_status) ? 1 : 0;
       remove_capsule(directory_, batch.first_id + sample);
     }
     round.set(sample, evaluation, finished);
     ++num_evaluations_;
-    if (evaluation.status != method::Status::ok) {
+    if (is_failure(evaluation.status)) {
       ++num_failed_;
       has_unsynced_capsules_ = true;
       write_capsule(directory_, round.batch(), sample, evaluation, finished);
@@ -125,6 +132,11 @@ class CampaignStore::Impl {
   [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t number) {
     const StoredRound* round = find(number);
     return round == nullptr ? std::nullopt : std::optional(round->batch());
+  }
+
+  [[nodiscard]] bool is_told(std::int64_t number) {
+    const StoredRound* round = number < stored_end() ? find(number) : nullptr;
+    return round != nullptr && round->row;
   }
 
   [[nodiscard]] bool is_replayed() const { return next_round_ >= stored_end(); }
@@ -179,7 +191,7 @@ class CampaignStore::Impl {
                                       .state = told.state(),
                                       .elapsed_seconds = elapsed_seconds_});
       restart_rounds_ = next_round_;
-      prune_restart_files(directory_, options_.restart_files_to_keep);
+      prune_restart_files(directory_, options_.restart_files_to_keep, protected_restart_);
     }
     open_journal();
   }
@@ -203,15 +215,23 @@ class CampaignStore::Impl {
     std::vector<double> seconds;
     for (const StoredRound& round : pending_) {
       for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
-        if (round.has(sample)) {
+        if (round.has(sample) && tells_run_time(round.facts(sample).status)) {
           seconds.push_back(round.facts(sample).wall_seconds);
         }
       }
     }
-    return seconds.empty() && !found_.history.empty()
-               ? read_history(found_.history.back()).evaluations.wall_seconds
-               : seconds;
+    if (seconds.empty() && !found_.history.empty()) {
+      const EvaluationColumns last = read_history(found_.history.back()).evaluations;
+      for (std::size_t i = 0; i < last.size(); ++i) {
+        if (tells_run_time(static_cast<method::Status>(last.status[i]))) {
+          seconds.push_back(last.wall_seconds[i]);
+        }
+      }
+    }
+    return seconds;
   }
+
+  void protect_restart_file(std::int64_t num_rounds) { protected_restart_ = num_rounds; }
 
   const fs::path directory_;
   const StoreOptions options_;
@@ -271,7 +291,7 @@ class CampaignStore::Impl {
   void write_capsules(const StoredRound& round) {
     for (Eigen::Index sample = 0; round.num_failed() > 0 && sample < round.num_samples();
          ++sample) {
-      if (round.has(sample) && round.facts(sample).status != method::Status::ok) {
+      if (round.has(sample) && is_failure(round.facts(sample).status)) {
         has_unsynced_capsules_ = true;
         write_capsule(directory_, round.batch(), sample, round.facts(sample),
                       round.finished(sample));
@@ -304,7 +324,8 @@ class CampaignStore::Impl {
   std::vector<StoredRound> replayed_;
   std::int64_t next_round_ = 0;
   std::int64_t begun_round_ = -1;
-  std::int64_t restart_rounds_ = 0;  // of the newest restart file; 0 needs none
+  std::int64_t restart_rounds_ = 0;     // of the newest restart file; 0 needs none
+  std::int64_t protected_restart_ = 0;  // the newest study begins with this restart file
   std::int64_t num_evaluations_ = 0;
   std::int64_t num_failed_ = 0;
   double elapsed_seconds_ = 0.0;
@@ -331,14 +352,25 @@ Manifest CampaignStore::manifest() const {
   return read_manifest(impl_->directory_);
 }
 
-void CampaignStore::replace_manifest(Manifest manifest) {
-  manifest.revision = this->manifest().revision + 1;
+std::string CampaignStore::study_text() const {
+  return read_file(impl_->directory_ / "study.yaml");
+}
+
+void CampaignStore::replace_manifest(Manifest manifest, bool moves_target) {
+  const Manifest before = this->manifest();
+  manifest.revision = before.revision + 1;
+  manifest.first_round = moves_target ? num_rounds() : before.first_round;
+  impl_->protect_restart_file(manifest.first_round);
   write_data_files(impl_->directory_, manifest.data_files);
   write_file(impl_->directory_ / "study.yaml", {sealed_text(manifest)});
 }
 
 std::optional<method::Batch> CampaignStore::recorded_batch(std::int64_t round) {
   return impl_->recorded_batch(round);
+}
+
+bool CampaignStore::is_told(std::int64_t round) {
+  return impl_->is_told(round);
 }
 
 bool CampaignStore::is_replayed() const {

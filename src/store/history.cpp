@@ -119,13 +119,15 @@ HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const 
   write_evaluations(file.get(), segment.evaluations);
   write_rounds(file.get(), segment.rounds);
   const auto& status = segment.evaluations.status;
-  HistoryEntry entry{.path = history_path(campaign, number),
-                     .number = number,
-                     .first_round = segment.rounds.round.front(),
-                     .end_round = segment.rounds.round.back() + 1,
-                     .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
-                     .num_failed = static_cast<std::int64_t>(status.size()) -
-                                   std::count(status.begin(), status.end(), std::uint8_t{0})};
+  HistoryEntry entry{
+      .path = history_path(campaign, number),
+      .number = number,
+      .first_round = segment.rounds.round.front(),
+      .end_round = segment.rounds.round.back() + 1,
+      .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
+      .num_failed = std::count_if(status.begin(), status.end(), [](std::uint8_t one) {
+        return is_failure(static_cast<method::Status>(one));
+      })};
   write_sealed_file(entry.path, kind,
                     {{"first_round", entry.first_round},
                      {"end_round", entry.end_round},
@@ -157,7 +159,8 @@ void verify_history_file(const HistoryEntry& entry) {
     throw Error(error.kind(),
                 fmt::format("{}; put it back from a copy, or have its rounds and all later ones "
                             "computed again: move away this file and those of later numbers in "
-                            "history/, those in journal/, and those in restart/ after round {}",
+                            "history/, those in journal/, and those in restart/ after round {} "
+                            "(not where prior, data or noise were changed after it)",
                             error.what(), entry.first_round));
   }
 }

@@ -22,6 +22,10 @@ bool is_campaign(const fs::path& directory) {
 }
 
 void require_campaign(const fs::path& directory) {
+  std::error_code ignored;
+  if (!fs::exists(directory, ignored)) {
+    throw Error(ErrorKind::no_input, fmt::format("there is no {}", directory.string()));
+  }
   if (!is_campaign(directory)) {
     throw Error(ErrorKind::no_input,
                 fmt::format("{} is not a campaign: it has no study.yaml with a journal/ beside it",

@@ -106,7 +106,7 @@ std::vector<std::int64_t> list_restart_files(const fs::path& campaign) {
   return list_numbered(campaign / "restart", prefix, suffix);
 }
 
-void prune_restart_files(const fs::path& campaign, int keep) {
+void prune_restart_files(const fs::path& campaign, int keep, std::int64_t spared) {
   std::vector<std::int64_t> ours;
   for (const std::int64_t num_rounds : list_restart_files(campaign)) {
     try {
@@ -118,7 +118,9 @@ void prune_restart_files(const fs::path& campaign, int keep) {
   }
   const auto num_old = std::max<std::ptrdiff_t>(std::ssize(ours) - keep, 0);
   for (auto old = ours.begin(); old != ours.begin() + num_old; ++old) {
-    ::unlink(restart_path(campaign, *old).c_str());
+    if (*old != spared) {
+      ::unlink(restart_path(campaign, *old).c_str());
+    }
   }
 }
 

@@ -20,7 +20,7 @@ void write_restart_file(const std::filesystem::path& campaign, const RestartPoin
 std::vector<std::int64_t> list_restart_files(const std::filesystem::path& campaign);
 
 /// Removes the oldest restart files but `keep`. What is not a restart file of ours stays.
-void prune_restart_files(const std::filesystem::path& campaign, int keep);
+void prune_restart_files(const std::filesystem::path& campaign, int keep, std::int64_t spared);
 
 /// Writes a state as a group with a dataset per value.
 void write_state(hid_t location, const std::string& group, const method::State& state);

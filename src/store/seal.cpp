@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view heading =
     "# --- The campaign checks the sums below. Change it with `invar resume DIR --study FILE`.\n";
 constexpr std::string_view revision_mark = "# revision ";
+constexpr std::string_view first_round_mark = "# from round ";
 constexpr std::string_view program_mark = "# program ";
 constexpr std::string_view sum_mark = "# sum ";
 constexpr std::string_view own_name = "study.yaml";
@@ -30,10 +31,19 @@ std::string sum_line(std::string_view name, std::string_view bytes) {
 [[noreturn]] void throw_broken(const fs::path& file, const char* what) {
   throw Error(
       ErrorKind::data,
-      fmt::format("{} {}: it was edited or damaged since the campaign wrote it; put it back "
-                  "(campaign.h5 has the study's text in its attribute `study`), and change "
-                  "a study with `invar resume DIR --study FILE`",
-                  file.string(), what));
+      fmt::format(
+          "{} {}: it was edited or damaged since the campaign wrote it; put it back "
+          "from a copy{}, and then change the study with `invar resume DIR --study "
+          "FILE`",
+          file.string(), what,
+          file.filename() == own_name ? " (the attribute `study` of campaign.h5 is one)" : ""));
+}
+
+std::int64_t number_after(std::string_view mark, std::string_view line) {
+  line.remove_prefix(mark.size());
+  std::int64_t number = 0;
+  std::from_chars(line.data(), line.data() + line.size(), number);
+  return number;
 }
 
 /// Cuts the next line off, without its end; none when no whole line is left.
@@ -53,6 +63,7 @@ std::string sealed_text(const Manifest& manifest) {
   std::string text = manifest.study_text;
   text += heading;
   text += fmt::format("{}{}\n", revision_mark, manifest.revision);
+  text += fmt::format("{}{}\n", first_round_mark, manifest.first_round);
   if (!manifest.program.empty()) {
     text += fmt::format("{}{}\n", program_mark, manifest.program);
   }
@@ -81,8 +92,9 @@ Manifest read_sealed_manifest(const fs::path& campaign) {
       std::string_view(text).substr(begin + heading.size(), last - begin - heading.size());
   for (auto line = take_line(rest); line; line = take_line(rest)) {
     if (line->starts_with(revision_mark)) {
-      line->remove_prefix(revision_mark.size());
-      std::from_chars(line->data(), line->data() + line->size(), manifest.revision);
+      manifest.revision = number_after(revision_mark, *line);
+    } else if (line->starts_with(first_round_mark)) {
+      manifest.first_round = number_after(first_round_mark, *line);
     } else if (line->starts_with(program_mark)) {
       manifest.program = line->substr(program_mark.size());
     } else if (line->starts_with(sum_mark)) {

@@ -119,7 +119,7 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   kept.host = evaluation.host;
   finished_[static_cast<std::size_t>(sample)] = finished;
   ++num_recorded_;
-  num_failed_ += evaluation.status != method::Status::ok ? 1 : 0;
+  num_failed_ += is_failure(evaluation.status) ? 1 : 0;
 }
 
 void StoredRound::forget(Eigen::Index sample) {
@@ -129,7 +129,7 @@ void StoredRound::forget(Eigen::Index sample) {
   }
   finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
   --num_recorded_;
-  num_failed_ -= facts(sample).status != method::Status::ok ? 1 : 0;
+  num_failed_ -= is_failure(facts(sample).status) ? 1 : 0;
 }
 
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
@@ -148,6 +148,10 @@ std::uint64_t batch_hash(const method::Batch& batch) {
     hash = core::mix_bits(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
   }
   return hash;
+}
+
+bool is_failure(method::Status status) {
+  return status != method::Status::ok && status != method::Status::cancelled;
 }
 
 bool can_be_retried(method::Status status) {

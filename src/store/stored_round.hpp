@@ -79,6 +79,9 @@ class StoredRound {
 /// A hash of the points of a batch, bit for bit.
 std::uint64_t batch_hash(const method::Batch& batch);
 
+/// Whether a run was made and came to nothing; one that was given up is none.
+bool is_failure(method::Status status);
+
 /// Whether the world decided that a run failed, and not the model: then it may end otherwise when
 /// it is repeated.
 bool can_be_retried(method::Status status);

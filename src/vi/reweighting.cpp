@@ -1,7 +1,7 @@
 #include "invar/vi/reweighting.hpp"
 
 #include <cmath>
-#include <numbers>
+#include <numeric>
 
 namespace invar::vi {
 namespace {
@@ -11,7 +11,7 @@ Eigen::VectorXd log_density(const Family& family, const Coordinates& at, const E
   const Standardized points = family.standardize(at, x);
   // e . R^-1 e, because a = R^-1 e.
   const Eigen::VectorXd squares = points.e.cwiseProduct(points.a).colwise().sum().transpose();
-  const double d = static_cast<double>(family.dimension());
+  const auto d = static_cast<double>(family.dimension());
   const double log_normalisation = 0.5 * d - family.entropy(at);
   return log_normalisation - 0.5 * squares.array();
 }
@@ -21,16 +21,13 @@ Eigen::VectorXd log_density(const Family& family, const Coordinates& at, const E
 Eigen::VectorXd log_balance_weights(const Target& target, const Family& family,
                                     const DrawnRuns& runs) {
   const Eigen::Index num_runs = runs.points.x.cols();
-  std::vector<double> counts(runs.proposals.size(), 0.0);
-  for (const std::size_t origin : runs.origin) {
-    counts[origin] += 1.0;
-  }
+  const double num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0);
   // log sum exp over the proposals, one at a time.
   Eigen::VectorXd largest = Eigen::VectorXd::Constant(num_runs, -HUGE_VAL);
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(num_runs);
   for (std::size_t r = 0; r < runs.proposals.size(); ++r) {
     const Eigen::VectorXd term = log_density(family, runs.proposals[r], runs.points.x).array() +
-                                 std::log(counts[r] / static_cast<double>(num_runs));
+                                 std::log(runs.num_drawn[r] / num_drawn);
     const Eigen::VectorXd larger = largest.cwiseMax(term);
     sum = sum.array() * (largest - larger).array().exp() + (term - larger).array().exp();
     largest = larger;

@@ -197,15 +197,23 @@ void RunVi::rescore(const method::State& state, std::int64_t num_given_up) {
     }
     Survivors kept{.points = std::move(points), .qois = std::move(old.qois), .messages = {}};
     judged = judge(old.coordinates, kept);
-    diagnostics_.messages.push_back(
-        fmt::format("prior, data or noise have changed: the ELBO of the current state was {:.8g} "
-                    "and is {:.8g} now, from the same {} runs",
-                    old.merit.elbo.value, judged->merit.elbo.value, kept.qois.cols()));
+    diagnostics_.messages.push_back(fmt::format(
+        "prior, data or noise have changed: the current state has the ELBO {:.8g} now "
+        "({:.6g} normalised), from the same {} runs",
+        judged->merit.elbo.value, target_.normalised(judged->merit.elbo.value), kept.qois.cols()));
     progress_.accepted_elbos.clear();
     progress_.best.reset();
     progress_.stop = method::StopReason::none;
     progress_.iteration = old.iteration;  // `adopt` counts it again
-    take_first(accepted_state(old.coordinates, std::move(kept), *judged));
+    AcceptedState rescored = accepted_state(old.coordinates, std::move(kept), *judged);
+    take_first(rescored);
+    if (!progress_.accepted) {  // not finite: the position stays for another change to start from
+      progress_.best = BestState{.iteration = rescored.iteration,
+                                 .coordinates = rescored.coordinates,
+                                 .elbo = rescored.merit.elbo};
+      progress_.accepted = std::move(rescored);
+      ++progress_.iteration;
+    }
     if (progress_.stop == method::StopReason::max_iterations) {
       diagnostics_.messages.emplace_back(
           "max_iterations is reached: raise it to go on under the changed study");

@@ -189,7 +189,7 @@ std::vector<BadStudy> bad_ranges() {
       option("UnknownFailurePolicy", "evaluation.on_failure=ignore", "expected one of drop, stop"),
       option("BudgetAboveOne", "evaluation.failure_budget=1.5", "in [0, 1]"),
       option("NoRestartFiles", "campaign.restart_files_to_keep=0", ">= 1"),
-      option("NoSyncs", "campaign.fsync_interval_s=0", "> 0"),
+      option("NoSyncs", "campaign.fsync_interval_s=0", "in [0.001, 86400]"),
       option("NegativeSegments", "campaign.segment_seconds=-1", ">= 0"),
   };
 }

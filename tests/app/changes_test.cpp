@@ -78,7 +78,7 @@ TEST_F(Changes, GiveUpTheBatchUnderWay) {
 
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_THAT(resumed.err, HasSubstr("scored anew"));
-  EXPECT_THAT(resumed.err, HasSubstr("prior, data or noise have changed: the ELBO"));
+  EXPECT_THAT(resumed.err, HasSubstr("prior, data or noise have changed: the current state"));
   if (before.at("evaluations").get<int>() % 16 != 0) {
     EXPECT_THAT(resumed.err, HasSubstr("runs of the batch under way are given up"));
   }
@@ -118,6 +118,90 @@ TEST_F(Changes, AfterTheEndNeedMoreIterations) {
   EXPECT_GT(show("campaign").at("evaluations"), num_before);
 }
 
+TEST_F(Changes, OfTheNumberOfObservationsAreRefusedBeforeAnythingIsWritten) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 3").exit_code, 75);
+
+  const ProgramResult refused = invar("resume campaign --set observations.values=[2.5,2.1,1.8]");
+
+  EXPECT_EQ(refused.exit_code, 78);
+  EXPECT_THAT(refused.err, HasSubstr("observations.values: the campaign has 6 values"));
+  EXPECT_EQ(invar("resume campaign").exit_code, 0);
+}
+
+TEST_F(Changes, CanBeTakenBackFromCampaignH5) {
+  ASSERT_EQ(invar("run study.yaml").exit_code, 0);
+  const std::string study = read_file(folder_ / "campaign/study.yaml");
+
+  const ProgramResult dumped =
+      run_shell("h5dump -a study " + (folder_ / "campaign/campaign.h5").string());
+
+  EXPECT_THAT(dumped.out, HasSubstr("The campaign checks the sums below"));
+  EXPECT_THAT(study, HasSubstr("The campaign checks the sums below"));
+}
+
+TEST_F(Changes, OfLimitsAndThenOfNoiseLeaveTheRecordWhole) {
+  // All rounds are in the journal only, as after a kill.
+  ASSERT_EQ(invar("run study.yaml --stop-after 5").exit_code, 75);
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "campaign/restart")) {
+    std::filesystem::remove(file);
+  }
+
+  const ProgramResult fewer = invar(
+      "resume campaign --set inference.optimizer_config.max_iterations=2 --set "
+      "evaluation.failure_budget=0 --set evaluation.on_failure=stop");
+  EXPECT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_EQ(show("campaign").at("rounds"), 5);
+  const ProgramResult noise = invar("resume campaign --set observations.covariance.std=0.07");
+  EXPECT_EQ(noise.exit_code, 0) << noise.err;
+  const ProgramResult more =
+      invar("resume campaign --set inference.optimizer_config.max_iterations=12");
+  EXPECT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_GT(show("campaign").at("rounds"), 8);
+}
+
+TEST_F(Changes, KeepTheRestartFileThatTheChangedStudyBeginsWith) {
+  const std::string keep_one = " --set campaign.restart_files_to_keep=1";
+  ASSERT_EQ(invar("run study.yaml --stop-after 3" + keep_one).exit_code, 75);
+  ASSERT_EQ(
+      invar("resume campaign --set observations.covariance.std=0.07 --stop-after 3").exit_code, 75);
+  ASSERT_EQ(invar("resume campaign --stop-after 1").exit_code, 75);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "campaign/restart/round-000003.h5"));
+  std::filesystem::remove(folder_ / "campaign/restart/round-000008.h5");
+
+  const ProgramResult replayed = invar("resume campaign");
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.err;
+
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "campaign/restart")) {
+    std::filesystem::remove(file);
+  }
+  const ProgramResult refused = invar("resume campaign");
+  EXPECT_EQ(refused.exit_code, 65);
+  EXPECT_THAT(refused.err, HasSubstr("put restart/round-000003.h5 back"));
+}
+
+TEST_F(Changes, SayWhatWasRepairedFirst) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 2").exit_code, 75);
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "campaign/journal")) {
+    std::ofstream(file.path(), std::ios::app) << "twelve bytes";
+  }
+
+  const ProgramResult resumed = invar("resume campaign --set evaluation.retries=1");
+
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("cut 12 bytes of a torn or damaged tail"));
+}
+
+TEST_F(Changes, OfADataFileAndNothingElseAreNoChangeTheSecondTime) {
+  ASSERT_EQ(invar("run filed.yaml --stop-after 2").exit_code, 75);
+  write_observations("1.4");
+  ASSERT_EQ(invar("resume campaign --study filed.yaml --stop-after 1").exit_code, 75);
+
+  const ProgramResult again = invar("resume campaign --study filed.yaml --stop-after 1");
+
+  EXPECT_EQ(again.exit_code, 75) << again.err;
+  EXPECT_THAT(again.err, Not(HasSubstr("changed:")));
+}
+
 TEST_F(Changes, OfTheModelOrTheParametersAreRefusedByName) {
   ASSERT_EQ(invar("run study.yaml --stop-after 2").exit_code, 75);
 
@@ -138,11 +222,11 @@ TEST_F(Changes, OfTheProgramAreSaid) {
   std::ofstream(folder_ / "other", std::ios::app) << "rebuilt";  // behind what is loaded
 
   EXPECT_THAT(invar("resume campaign --stop-after 1").err,
-              Not(HasSubstr("the campaign's study was put there by")));
+              Not(HasSubstr("the campaign was run by")));
   const ProgramResult other =
       run_shell("sh -c 'cd " + folder_.path().string() + "; exec ./other resume campaign'");
   EXPECT_EQ(other.exit_code, 0) << other.err;
-  EXPECT_THAT(other.err, HasSubstr("the campaign's study was put there by invar "));
+  EXPECT_THAT(other.err, HasSubstr("the campaign was run by invar "));
 }
 
 TEST_F(Changes, ByHandAreRefusedAndThePathIsNamed) {

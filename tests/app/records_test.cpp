@@ -98,6 +98,68 @@ inference:
               tolerance);
 }
 
+TEST_F(Rescore, CountsRunsThatWereCutToABoundAsDrawn) {
+  // Half of the draws lie beyond the bound, so that half of the evidence is there.
+  write_file(folder_ / "linear.yaml", R"(invar: 1
+parameters:
+  names: [x]
+  prior: {family: diagonal, mean: 0, std: 1}
+  bounds: {min: 0, max: .inf}
+observations: {values: [0], covariance: {std: 1}}
+model: {type: linear, matrix: [[1]]}
+inference:
+  method: run_vi
+  random_seed: 4
+  sample_size: 4096
+  bounded_parameter_handling: clip
+  optimizer_config: {max_iterations: 1}
+)");
+  ASSERT_EQ(invar("run linear.yaml").exit_code, 0);
+
+  const json found = json::parse(invar("rescore campaign --json").out);
+
+  // log of half of N(0; 0, 2); 4,096 draws.
+  EXPECT_NEAR(found.at("log_evidence").get<double>(), -0.5 * std::log(2 * M_PI * 2) - std::log(2),
+              0.08);
+}
+
+TEST_F(Rescore, KeepsTheCorrelationThatTheRunsWereDrawnWith) {
+  const auto study = [](const char* correlation) {
+    return std::string(R"(invar: 1
+parameters:
+  names: [a, b]
+  prior: {family: multivariate, mean: 0, covariance: [[1, )") +
+           correlation + "], [" + correlation + R"(, 1]]}
+observations: {values: [0.5, 0], covariance: {std: 1}}
+model: {type: linear, matrix: [[1, 0], [0, 1]]}
+inference:
+  method: run_vi
+  sample_size: 512
+  optimizer_config: {max_iterations: 3}
+)";
+  };
+  write_file(folder_ / "before.yaml", study("0.9"));
+  write_file(folder_ / "after.yaml", study("-0.5"));
+  ASSERT_EQ(invar("run before.yaml").exit_code, 0);
+  const json before = json::parse(invar("rescore campaign --study after.yaml --json").out);
+  ASSERT_EQ(invar("resume campaign --study after.yaml").exit_code, 0);
+  const json after = json::parse(invar("rescore campaign --json").out);
+
+  // The change of study added no run: the same answer from the same runs.
+  EXPECT_EQ(before.at("runs"), after.at("runs"));
+  EXPECT_NEAR(before.at("effective_sample_size").get<double>(),
+              after.at("effective_sample_size").get<double>(), 1e-6);
+}
+
+TEST_F(Rescore, RefusesAnotherNumberOfObservations) {
+  ASSERT_EQ(invar("run study.yaml --stop-after 2").exit_code, 75);
+
+  const ProgramResult refused = invar("rescore campaign --set observations.values=[1,2,3]");
+
+  EXPECT_EQ(refused.exit_code, 78);
+  EXPECT_THAT(refused.err, HasSubstr("the recorded runs have 6 QoIs, found 3 values"));
+}
+
 TEST_F(Rescore, SaysWhenTheRunsAreOfNoUse) {
   ASSERT_EQ(invar("run study.yaml").exit_code, 0);
 

@@ -1,4 +1,4 @@
-#include "isolation/deadline.hpp"
+#include "invar/isolation/deadline.hpp"
 
 #include <thread>
 

@@ -194,6 +194,53 @@ TEST_P(ModelContract, UsesOnlyTheCommunicatorItWasGiven) {
   MPI_Comm_free(&group);
 }
 
+/// Every capability: J, J v and w^T J are those of differences, and fit each other.
+TEST_P(ModelContract, GivesTheDerivativesThatItSays) {
+  const auto model = GetParam().make(MPI_COMM_WORLD);
+  const Capabilities can = model->capabilities();
+  const Eigen::Index d = model->num_parameters();
+  const Eigen::Index m = model->num_qois();
+  ModelRequest request(GetParam().prior_mean);
+  request.wants_jacobian = can.jacobian;
+  const Eigen::VectorXd direction =
+      GetParam().prior_std.array() * Eigen::ArrayXd::LinSpaced(d, 0.5, 1.0);
+  const Eigen::VectorXd weights = Eigen::VectorXd::LinSpaced(m, -1.0, 1.0);
+  if (can.jacobian_vector) {
+    request.directions = direction;
+  }
+  if (can.vector_jacobian) {
+    request.weights = weights;
+  }
+  // Central differences: the error is about the cube root of the machine's precision squared.
+  constexpr double step = 1e-5;
+  constexpr double tolerance = 1e-7;
+
+  const ModelResult result = model->evaluate(request);
+  const ModelResult ahead = model->evaluate(Eigen::VectorXd(request.parameters + step * direction));
+  const ModelResult behind =
+      model->evaluate(Eigen::VectorXd(request.parameters - step * direction));
+
+  ASSERT_TRUE(on_all_ranks(has_succeeded(result)));
+  if (rank() != 0) {
+    return;
+  }
+  EXPECT_EQ(result.jacobian.size(), can.jacobian ? m * d : 0);
+  EXPECT_EQ(result.jacobian_vectors.size(), can.jacobian_vector ? m : 0);
+  EXPECT_EQ(result.vector_jacobians.size(), can.vector_jacobian ? d : 0);
+  const Eigen::VectorXd slope = (ahead.qois - behind.qois) / (2 * step);
+  const double scale = slope.norm() + 1e-12;
+  if (can.jacobian) {
+    EXPECT_LE((result.jacobian * direction - slope).norm(), tolerance * scale);
+  }
+  if (can.jacobian_vector) {
+    EXPECT_LE((result.jacobian_vectors.col(0) - slope).norm(), tolerance * scale);
+  }
+  if (can.vector_jacobian) {
+    EXPECT_NEAR(result.vector_jacobians.col(0).dot(direction), weights.dot(slope),
+                tolerance * scale * weights.norm());
+  }
+}
+
 /// What a process holds.
 struct Holdings {
   double resident_megabytes = 0.0;

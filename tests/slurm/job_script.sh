@@ -47,7 +47,7 @@ set_up() {
 run_job() {
   local code=0
   sed -e "s|^launcher=.*|launcher=(launch)|" -e "s|^options=.*|options=(--set 'a=b c')|" \
-      -e "s|SECONDS > 60|SECONDS >= 0|" "$source_folder/jobs/slurm/invar.sbatch" > job.sbatch
+      "$source_folder/jobs/slurm/invar.sbatch" > job.sbatch
   TZ=UTC bash job.sbatch > log 2>&1 || code=$?
   echo "$code"
 }

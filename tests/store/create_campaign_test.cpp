@@ -118,7 +118,8 @@ TEST(CampaignStore, TakesAChangedStudy) {
   create_campaign(directory / "campaign", manifest);
   CampaignStore store(directory / "campaign");
 
-  store.replace_manifest({.study_text = "invar: 1 # longer\n", .data_files = {{"data/new", "n"}}});
+  store.replace_manifest({.study_text = "invar: 1 # longer\n", .data_files = {{"data/new", "n"}}},
+                         true);
 
   EXPECT_EQ(store.manifest().study_text, "invar: 1 # longer\n");
   EXPECT_EQ(store.manifest().data_files, (std::map<std::string, std::string>{{"data/new", "n"}}));

@@ -15,6 +15,7 @@ using Eigen::VectorXd;
 DrawnRuns draw(const LinearProblem& problem, const Family& family, Eigen::Index per_proposal) {
   const auto source = make_draw_source({}, 3);
   DrawnRuns runs;
+  runs.num_drawn.assign(2, static_cast<double>(per_proposal));
   runs.proposals = {
       {.mean = Eigen::Vector3d(0.6, -0.2, 0.2), .log_std = VectorXd::Constant(3, -0.3)},
       {.mean = Eigen::Vector3d(-0.2, 0.4, 0.8), .log_std = VectorXd::Constant(3, 0.1)}};

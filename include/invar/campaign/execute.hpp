@@ -30,6 +30,7 @@ struct Request {
   std::optional<Change> change;             // a changed study to put in place at a resume
   bool retry_failed = false;                // as store::StoreOptions has it
   std::optional<std::int64_t> stop_after;   // end in good order after so many rounds
+  std::string end_source;                   // what set the end of the time, for people
   std::vector<method::Observer*> observers;
   /// Messages for people; called on rank 0 once the directory (and its log) is there.
   std::function<void(const std::string&)> say = [](const std::string&) {};

@@ -30,9 +30,10 @@ struct Rescoring {
 /// Weighs all recorded runs of a campaign for another prior, other data or other noise.
 ///
 /// Every run counts with w = likelihood x prior x |dT/dx| / sum_r (n_r / n) q_r(x), where q_r is
-/// the Gaussian that round r was drawn from and n_r its runs (balance heuristic); mean and
-/// covariance are those of the weighted runs. Runs that failed, runs of a round that was not told,
-/// and (in clip mode) runs on a bound are left out.
+/// the Gaussian that round r was drawn from and n_r the runs drawn from it (balance heuristic);
+/// mean and covariance are those of the weighted runs. Runs that failed and (in clip mode) runs on
+/// a bound count as drawn and have no weight: the answer is for the region where runs succeed. Runs
+/// of a round that was not told are left out.
 ///
 /// What no run came near is not seen: a large effective sample size is necessary, not sufficient.
 ///
@@ -45,6 +46,7 @@ struct Rescoring {
 /// @param campaign  the study that the runs were made for
 /// @param study     the one to answer for; its model and parameters are those of `campaign`
 /// @throws Error(no_input, data)  when the directory is not a campaign or has no run to weigh
+/// @throws Error(config)          when the study has another number of observations
 Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
                   const Study& study);
 

@@ -38,7 +38,9 @@ struct LoopResult {
 ///
 /// MPI:     Manager only.
 /// @throws Error(io, data)  when the store cannot write, or what is replayed differs from the
-/// record Failure: too many failed runs, lost groups and a wanted stop end the loop with their
+/// record
+/// @throws Error(config)    when the study's limits stop the method before the end of the record
+/// Failure: too many failed runs, lost groups and a wanted stop end the loop with their
 /// reason;
 ///          everything evaluated is recorded and the campaign can be resumed.
 LoopResult run(const Parts& parts);

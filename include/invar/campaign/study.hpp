@@ -45,6 +45,7 @@ struct Study {
   space::Observations observations;
   std::string model_type;
   model::ModelFactory make_model;
+  bool model_keeps_timeout = false;       // nobody else has to
   Isolation isolation = Isolation::none;  // for whoever hands out `make_model`
   vi::RunViOptions inference;
   InitialOptions initial;

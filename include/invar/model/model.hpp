@@ -76,6 +76,11 @@ class Model {
   /// The derivatives that `evaluate` can give; others must not be asked for.
   [[nodiscard]] virtual Capabilities capabilities() const { return {}; }
 
+  /// Ends every later run that takes longer, with the status timeout; for models whose type says
+  /// `keeps_timeout`.
+  /// MPI: Local.
+  virtual void limit_time(double /*timeout_s*/) {}
+
   /// Runs the model.
   ///
   /// Shapes:  parameters d, physical coordinates; QoIs m.
@@ -90,6 +95,7 @@ class Model {
 struct ProblemSizes {
   Eigen::Index num_parameters = 0;
   Eigen::Index num_qois = 0;  // number of observations
+  std::vector<std::string> parameter_names = {};
 };
 
 /// Makes the model on a group of ranks.
@@ -107,6 +113,7 @@ struct ModelType {
   std::function<ModelFactory(const options::Cursor& at, const ProblemSizes& sizes,
                              options::Node& resolved)>
       read;
+  bool keeps_timeout = false;  // `evaluation.timeout_s` is the model's to keep: `limit_time`
 };
 
 /// Something wrong with a model's options that no single key can see.

@@ -46,6 +46,13 @@ class Files {
 
   /// A file that stays where it is; where nothing is known of a disk, one that cannot be read.
   virtual FileInPlace in_place(const std::string& path) { return {.path = path, .checksum = {}}; }
+
+  /// The absolute path of something that is used where it is, such as a program: a relative path
+  /// is looked for beside the study file. "" where nothing is there; an absolute path is taken as
+  /// it is.
+  virtual std::string place(const std::string& path) {
+    return path.starts_with('/') ? path : std::string();
+  }
 };
 
 /// One thing that is wrong with a study.

@@ -71,17 +71,27 @@ class CampaignStore {
   /// @throws Error(io)    when they cannot be read
   [[nodiscard]] Manifest manifest() const;
 
+  /// study.yaml byte for byte, with its checksums.
+  /// @throws Error(io)
+  [[nodiscard]] std::string study_text() const;
+
   /// Replaces study.yaml and adds data files: a study that was changed at a resume. It becomes the
   /// next revision.
   ///
+  /// @param moves_target  prior, data or noise are others: rounds told so far cannot be told again
+  ///                      under this study, and the restart file after them is kept for good
   /// @pre no data file of that name and other content is there: what a kill interrupts is whole,
   ///      before or after the change
   /// @throws Error(io)
-  void replace_manifest(Manifest manifest);
+  void replace_manifest(Manifest manifest, bool moves_target);
 
   /// The batch that is recorded for a round, told or not.
   /// @throws Error(data, io)  when its segment of history cannot be read
   [[nodiscard]] std::optional<method::Batch> recorded_batch(std::int64_t round);
+
+  /// Whether the record has this round as told.
+  /// @throws Error(data, io)  when its segment of history cannot be read
+  [[nodiscard]] bool is_told(std::int64_t round);
 
   /// Whether all rounds that were told before are told again.
   [[nodiscard]] bool is_replayed() const;
@@ -144,8 +154,8 @@ class CampaignStore {
   [[nodiscard]] std::int64_t num_failed() const;
   /// Failed runs of the round that is not told yet that `retry_failed` repeats.
   [[nodiscard]] std::int64_t num_to_retry() const;
-  /// How long the newest evaluations took, in seconds, oldest first: those of the journal, or of
-  /// the last segment of history when that has none.
+  /// How long the newest good runs and timeouts took, in seconds, oldest first: those of the
+  /// journal, or of the last segment of history when that has none.
   /// @throws Error(data, io)  when that segment cannot be read
   [[nodiscard]] std::vector<double> recent_run_times() const;
   /// Seconds that all rounds told so far took.

@@ -12,6 +12,7 @@ struct Manifest {
   std::string study_text;                         // study.yaml
   std::map<std::string, std::string> data_files;  // "data/obs.csv" -> its bytes
   std::int64_t revision = 1;                      // counts changes of the study
+  std::int64_t first_round = 0;                   // that this prior, data and noise hold for
   std::string program = {};                       // that put it there, one line; for comparison
 };
 

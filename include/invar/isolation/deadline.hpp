@@ -8,6 +8,8 @@ namespace invar::isolation {
 
 /// A time limit of a wait that is done in naps. What a nap takes beyond its length by far (the job
 /// was suspended) does not count.
+///
+/// Units: seconds. MPI: Local.
 class Deadline {
  public:
   /// @param seconds  from now on; none for no limit
