@@ -8,8 +8,8 @@
 namespace invar::store {
 
 // study.yaml ends with lines of comment that hold its revision, the program that wrote it, and the
-// checksums of everything above them and of the data files that belong to it. So a change of study is one rename, and a
-// campaign whose study was edited or damaged is not continued by mistake.
+// checksums of everything above them and of the data files that belong to it. So a change of study
+// is one rename, and a campaign whose study was edited or damaged is not continued by mistake.
 
 /// The text of study.yaml: that of the manifest with its seal.
 std::string sealed_text(const Manifest& manifest);
