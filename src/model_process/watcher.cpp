@@ -93,8 +93,8 @@ void close_all_but(int wanted) {
 
 class Watcher {
  public:
-  Watcher(Descriptor orders, const std::vector<std::string>& command)
-      : orders_(std::move(orders)), command_(command) {
+  Watcher(Descriptor orders, std::vector<std::string> command)
+      : orders_(std::move(orders)), command_(std::move(command)) {
     for (std::string& word : command_) {
       arguments_.push_back(word.data());
     }
