@@ -44,9 +44,7 @@ void InPlaceEvaluator::evaluate(const method::Batch& batch,
 }
 
 void InPlaceEvaluator::learn(const std::vector<double>& run_times) {
-  for (const double seconds : run_times) {
-    run_times_.add(seconds);
-  }
+  run_times_.add(run_times);
 }
 
 }  // namespace invar::evaluation

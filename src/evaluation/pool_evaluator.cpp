@@ -168,9 +168,7 @@ bool PoolEvaluator::may_start() const {
 }
 
 void PoolEvaluator::learn(const std::vector<double>& run_times) {
-  for (const double seconds : run_times) {
-    run_times_.add(seconds);
-  }
+  run_times_.add(run_times);
 }
 
 void PoolEvaluator::shut_down(double patience_s) {

@@ -23,6 +23,12 @@ void RunTimes::add(double seconds) {
   }
 }
 
+void RunTimes::add(const std::vector<double>& seconds) {
+  for (const double one : seconds) {
+    add(one);
+  }
+}
+
 double RunTimes::mean_s() const {
   return num_averaged_ > 0 ? mean_s_ : std::numeric_limits<double>::infinity();
 }

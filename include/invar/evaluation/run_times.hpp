@@ -12,6 +12,8 @@ namespace invar::evaluation {
 class RunTimes {
  public:
   void add(double seconds);
+  /// Several, oldest first.
+  void add(const std::vector<double>& seconds);
 
   /// A mean that forgets about 32 runs ago; infinite before the first run.
   [[nodiscard]] double mean_s() const;
