@@ -20,6 +20,8 @@ ALLOWED = {
     "evaluation": {"core", "options", "method", "model", "parallel"},
     "vi": {"core", "options", "linalg", "space", "method"},
     "model_petsc": {"core", "options", "model", "petsc"},
+    "model_umbridge": {"core", "options", "model", "parallel"},
+    "umbridge_server": {"core", "model", "parallel"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
@@ -28,7 +30,7 @@ ALLOWED = {
 
 # Which modules may include a third-party header directly.
 OWNERS = [
-    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc"}),
+    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_umbridge"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -36,7 +38,8 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"store", "campaign", "app"}),
+    (r"nlohmann/.*", {"store", "campaign", "model_umbridge", "umbridge_server", "app"}),
+    (r"httplib\.h", {"model_umbridge", "umbridge_server"}),
 ]
 
 MPI_WORLD_OWNER = "src/parallel/session.cpp"

@@ -27,6 +27,9 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       groups, study.make_model,
       {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
 
+  evaluation::EvaluationOptions options = study.evaluation;
+  options.timeout_s = evaluation::leave_timeout_to_model(groups, model.get(), options.timeout_s);
+
   std::unique_ptr<method::Evaluator> evaluator;
   evaluation::PoolEvaluator* pool = nullptr;
   parallel::agree(all, [&] {
@@ -34,10 +37,9 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       return;
     }
     if (all.size() == 1) {
-      evaluator =
-          std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
+      evaluator = std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, options, stop);
     } else {
-      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
+      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, options, stop);
       pool = owned.get();
       evaluator = std::move(owned);
     }

@@ -41,6 +41,14 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
   });
 }
 
+std::optional<double> leave_timeout_to_model(const parallel::Groups& groups, model::Model* model,
+                                             std::optional<double> timeout_s) {
+  const bool does_model =
+      timeout_s &&
+      parallel::all_of(groups.all(), model == nullptr || model->enforce_timeout(*timeout_s));
+  return does_model ? std::nullopt : timeout_s;
+}
+
 void serve_model(const parallel::Groups& groups, model::Model* model) {
   INVAR_EXPECTS(model != nullptr || groups.is_idle());
   Task task;

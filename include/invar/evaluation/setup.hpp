@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "invar/model/model.hpp"
 #include "invar/parallel/groups.hpp"
@@ -16,6 +17,15 @@ namespace invar::evaluation {
 std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
                                          const model::ModelFactory& factory,
                                          const model::ProblemSizes& study);
+
+/// Hands the time limit of a run to a model that enforces it itself.
+///
+/// @param model  null on ranks that do not run it
+/// @return       the limit that others have to enforce: none when the model does
+/// MPI:          Collective on groups.all()
+/// Units:        seconds
+std::optional<double> leave_timeout_to_model(const parallel::Groups& groups, model::Model* model,
+                                             std::optional<double> timeout_s);
 
 /// Runs the model for the manager until it shuts the pool down.
 ///

@@ -76,6 +76,13 @@ class Model {
   /// The derivatives that `evaluate` can give; others must not be asked for.
   [[nodiscard]] virtual Capabilities capabilities() const { return {}; }
 
+  /// Takes on the limit of a run's time where the model can end a run by itself, with the status
+  /// timeout; then nobody else enforces it, and a late run does not cost the group of ranks.
+  ///
+  /// Units: seconds.
+  /// @return whether it does; the same on all ranks of the group
+  virtual bool enforce_timeout(double /*seconds*/) { return false; }
+
   /// Runs the model.
   ///
   /// Shapes:  parameters d, physical coordinates; QoIs m.
