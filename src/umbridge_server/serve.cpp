@@ -35,7 +35,8 @@ constexpr microseconds shortest_nap{20};
 constexpr microseconds longest_nap{500};
 constexpr int share = 16;
 // How long runs may go on after a stop was asked for, and then groups may take to leave.
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::milliseconds patience{5000};
+constexpr std::chrono::milliseconds goodbye{200};
 
 // A number in JSON takes about 25 bytes; there may be blanks.
 constexpr std::size_t bytes_per_number = 128;
@@ -96,8 +97,9 @@ class Dispatcher {
 
   /// Whether all other ranks have left.
   bool shut_down() {
-    return pool_.shut_down(pool_.num_busy() > 0 ? 0.1
-                                                : std::chrono::duration<double>(patience).count());
+    // A group that hangs is not waited for a second time.
+    const bool has_hanging = pool_.num_busy() > 0 || pool_.num_lost() > 0;
+    return pool_.shut_down(std::chrono::duration<double>(has_hanging ? goodbye : patience).count());
   }
 
  private:
