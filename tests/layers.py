@@ -22,6 +22,8 @@ ALLOWED = {
     "model_petsc": {"core", "options", "model", "petsc"},
     "model_plugin": {"core", "options", "model", "parallel"},
     "model_process": {"core", "options", "model", "isolation"},
+    "model_umbridge": {"core", "options", "model", "parallel"},
+    "umbridge_server": {"core", "model", "parallel"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
@@ -30,7 +32,8 @@ ALLOWED = {
 
 # Which modules may include a third-party header directly.
 OWNERS = [
-    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process"}),
+    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process",
+                 "model_umbridge"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -38,8 +41,10 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"model_plugin", "model_process", "store", "campaign", "app"}),
+    (r"nlohmann/.*", {"model_plugin", "model_process", "model_umbridge", "umbridge_server",
+                      "store", "campaign", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
+    (r"httplib\.h", {"model_umbridge", "umbridge_server"}),
 ]
 
 MPI_WORLD_OWNER = "src/parallel/session.cpp"

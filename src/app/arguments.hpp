@@ -9,18 +9,20 @@ namespace invar::app {
 
 /// The command line, parsed.
 struct Arguments {
-  enum class Command { none, run, resume, check, explain, show, pack, replay, rescore };
+  enum class Command { none, run, resume, check, explain, show, pack, replay, serve, rescore };
 
   Command command = Command::none;
-  std::string study;                       // of run, check; of resume, rescore: a changed study
-  std::string directory;                   // of resume, show, pack, replay, rescore
-  std::string key;                         // of explain
-  std::vector<std::string> overrides;      // --set key=value
-  std::optional<std::string> campaign;     // --campaign DIR
+  std::string study;                    // of run, check, serve; of resume, rescore: a changed study
+  std::string directory;                // of resume, show, pack, replay, rescore
+  std::string key;                      // of explain
+  std::vector<std::string> overrides;   // --set key=value
+  std::optional<std::string> campaign;  // --campaign DIR
   std::optional<std::int64_t> stop_after;  // --stop-after N
   std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool retry_failed = false;               // of resume
   std::int64_t evaluation = -1;            // of replay: an id
+  std::string host = "127.0.0.1";          // of serve
+  int port = 4242;                         // of serve
   bool is_json = false;                    // of show, rescore
   bool shows_failures = false;             // of show
   bool is_markdown = false;                // of explain

@@ -4,6 +4,7 @@
 #include "invar/model_plugin/plugin.hpp"
 #endif
 #include "invar/model_process/process_model.hpp"
+#include "invar/model_umbridge/umbridge.hpp"
 
 int main(int argc, char** argv) {
   invar::model::ModelRegistry registry;
@@ -12,5 +13,6 @@ int main(int argc, char** argv) {
 #ifdef INVAR_WITH_PLUGINS
   invar::model_plugin::add_plugin_model(registry);
 #endif
+  invar::model_umbridge::add_umbridge_model(registry);
   return invar::app::run_program(argc, argv, registry);
 }

@@ -68,8 +68,12 @@ bool drives_a_campaign(const Arguments& arguments) {
          (arguments.command == Command::run || arguments.command == Command::resume);
 }
 
+bool serves(const Arguments& arguments) {
+  return !arguments.exit_code && arguments.command == Command::serve;
+}
+
 bool runs_the_model(const Arguments& arguments) {
-  return drives_a_campaign(arguments) ||
+  return drives_a_campaign(arguments) || serves(arguments) ||
          (!arguments.exit_code && arguments.command == Command::replay);
 }
 
@@ -84,6 +88,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
   }
   if (runs_the_model(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    if (arguments.command == Command::serve) {
+      return serve_command(session, arguments, registry, stop, *forks);
+    }
     return arguments.command == Command::replay
                ? replay_command(session, arguments, registry, *forks)
                : run_command(session, arguments, registry, stop, *forks);
@@ -112,7 +119,7 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   if (runs_the_model(arguments)) {
     forks.emplace(model_process(registry));
   }
-  if (drives_a_campaign(arguments)) {
+  if (drives_a_campaign(arguments) || serves(arguments)) {
     signals.emplace(stop);
   }
   // Outside the `try`: what one rank alone throws must end the job before the session waits.
