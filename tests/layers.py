@@ -25,12 +25,14 @@ ALLOWED = {
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
+    "doctor": {"core", "space", "model", "isolation", "parallel"},
     "app": None,  # everything below it
 }
 
 # Which modules may include a third-party header directly.
 OWNERS = [
-    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process"}),
+    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process",
+                "doctor"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -38,7 +40,7 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"model_plugin", "model_process", "store", "campaign", "app"}),
+    (r"nlohmann/.*", {"model_plugin", "model_process", "store", "campaign", "doctor", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
 ]
 
