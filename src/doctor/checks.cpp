@@ -33,13 +33,15 @@ class Examiner {
         patient_(patient),
         points_(usual_points(patient.space, patient.seed, patient.num_draws)) {}
 
+  /// Not when the model could not be made, or is of other sizes than the study.
+  [[nodiscard]] bool can_go_on() const { return can_go_on_; }
+
   json check(const std::string& name) {
     if (name == "repetition" || name == "repetition-short") {
+      can_go_on_ = false;
       const Repetition found =
           check_repetition(subject_, points_, patient_.noise_std, name == "repetition");
-      if (!found.outcomes.empty()) {
-        usual_ = found.outcomes.front();
-      }
+      can_go_on_ = !found.outcomes.empty();
       return found;
     }
     if (name == "sensitivity") {
@@ -72,7 +74,8 @@ class Examiner {
   Subject& subject_;
   const Patient& patient_;
   Eigen::MatrixXd points_;
-  Outcome usual_;  // at the prior mean
+  bool can_go_on_ = true;
+  Outcome usual_;  // at the prior mean, once a hostile point has needed it
 };
 
 }  // namespace
@@ -138,6 +141,9 @@ void examine(Subject& subject, const Patient& patient, const std::vector<std::st
       writer.add({{"event", "end"}, {"check", name}, {"result", examiner.check(name)}});
     } catch (const Error& error) {
       writer.add({{"event", "failed"}, {"check", name}, {"message", error.what()}});
+    }
+    if (!examiner.can_go_on()) {
+      break;
     }
   }
   subject.dismiss();

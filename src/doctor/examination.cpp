@@ -246,6 +246,9 @@ class Examination {
       const auto ending = child.poll();  // before the events: what it said last is there by now
       while (const auto event = transcript.next()) {
         take(*event, num_ranks, session, group, limit_s);
+        if (!session.message.empty()) {
+          return;
+        }
         since = Clock::now();
         nap = 1ms;
       }
@@ -254,7 +257,7 @@ class Examination {
                                  .has_hung = false,
                                  .message = "the process " + ending_in_words(*ending)});
       }
-      if (!session.message.empty() || (session.is_done && ending)) {
+      if (session.is_done && ending) {
         return;
       }
       if (ending) {

@@ -63,20 +63,25 @@ std::vector<Timing> timings_of(const std::vector<GroupReport>& groups, int num_r
 Recommendation recommend(const std::vector<Timing>& timings, int num_ranks, int ranks_per_model) {
   Recommendation advice{.num_ranks = num_ranks};
   double best = 0.0;
-  double of_study = 0.0;
+  const Timing* of_study = nullptr;
   for (const Timing& timing : timings) {
     if (!timing.is_oversubscribed) {
       best = std::max(best, timing.runs_per_hour);
-      of_study = timing.num_ranks == ranks_per_model ? timing.runs_per_hour : of_study;
+      of_study = timing.num_ranks == ranks_per_model ? &timing : of_study;
     }
   }
   for (const Timing& timing : timings) {
-    if (!timing.is_oversubscribed && timing.runs_per_hour > 0 &&
-        timing.runs_per_hour >= close_to_best * best) {
-      advice.ranks_per_model = timing.num_ranks;
-      advice.gain = of_study > 0 ? timing.runs_per_hour / of_study : 1.0;
-      break;
+    if (timing.is_oversubscribed || timing.runs_per_hour <= 0 ||
+        timing.runs_per_hour < close_to_best * best) {
+      continue;
     }
+    advice.ranks_per_model = timing.num_ranks;
+    if (of_study != nullptr && of_study->runs_per_hour > 0) {
+      advice.gain = timing.runs_per_hour / of_study->runs_per_hour;
+      advice.is_clear = timing.runs_per_hour * timing.median / timing.high >
+                        of_study->runs_per_hour * of_study->median / of_study->low;
+    }
+    break;
   }
   return advice;
 }

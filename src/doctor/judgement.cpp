@@ -255,7 +255,8 @@ class Judge {
     }
     const Leaks& leaks = *group.leaks;
     const double memory = growth_per_run(leaks, &Holdings::resident_megabytes);
-    if (memory > leak_worth_a_remark_mb) {
+    const double half = static_cast<double>(leaks.num_calls) / 2;
+    if (memory > leak_worth_a_remark_mb && memory * half > least_growth_mb) {
       add(memory > leak_is_serious_mb ? Severity::serious : Severity::remark,
           fmt::format("memory grows by {:.3g} MB per run: {:.3g} GB in 10,000 runs", memory,
                       10.0 * memory));
@@ -323,7 +324,7 @@ class Judge {
   void judge_ranks() {
     const Recommendation& advice = report_.recommendation;
     if (advice.ranks_per_model > 0 && advice.ranks_per_model != report_.ranks_per_model &&
-        advice.gain > worthwhile_gain) {
+        advice.gain > worthwhile_gain && advice.is_clear) {
       add(Severity::remark,
           fmt::format("ranks_per_model: {} instead of {} would make {:.2g} times the runs per hour",
                       advice.ranks_per_model, report_.ranks_per_model, advice.gain));

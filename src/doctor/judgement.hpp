@@ -28,6 +28,7 @@ inline constexpr double derivative_is_wrong = 1e-3;
 inline constexpr double products_agree = 1e-8;
 inline constexpr double products_differ = 1e-4;
 inline constexpr double leak_worth_a_remark_mb = 0.005;  // per run
+inline constexpr double least_growth_mb = 0.25;          // in each half: allocators are restless
 inline constexpr double leak_is_serious_mb = 0.1;
 
 /// The smallest of the errors that a model was found with, over steps; NaN where it gives nothing.

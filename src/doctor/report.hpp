@@ -54,6 +54,7 @@ struct Recommendation {
   int num_ranks = 0;        // of the planned job
   int ranks_per_model = 0;  // 0: not known
   double gain = 1.0;        // in runs per hour over the study's own, where that was measured
+  bool is_clear = false;    // it is more than what half of the runs spread
 };
 
 enum class Severity { note, remark, serious };

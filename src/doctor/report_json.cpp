@@ -35,7 +35,8 @@ static void to_json(json& to, const Recommendation& advice) {
   to = {{"num_ranks", advice.num_ranks},
         {"ranks_per_model",
          advice.ranks_per_model > 0 ? json(advice.ranks_per_model) : json(nullptr)},
-        {"gain", advice.gain}};
+        {"gain", advice.gain},
+        {"is_clear", advice.is_clear}};
 }
 
 static void to_json(json& to, const Finding& finding) {

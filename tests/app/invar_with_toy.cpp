@@ -3,6 +3,7 @@
 #include "invar/model_petsc/builtin_models.hpp"
 #include "invar/model_process/process_model.hpp"
 #include "support/faulty_model.hpp"
+#include "support/lying_model.hpp"
 #include "support/toy_model.hpp"
 
 int main(int argc, char** argv) {
@@ -11,5 +12,6 @@ int main(int argc, char** argv) {
   invar::model_process::add_process_model(registry);
   registry.add(invar::test::toy_model());
   registry.add(invar::test::faulty_model());
+  registry.add(invar::test::lying_model());
   return invar::app::run_program(argc, argv, registry);
 }
