@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -50,6 +51,8 @@ void redirect(const std::filesystem::path& path, int flags, int to) {
   if (setup.forgets_launcher) {
     isolation::forget_launcher();
   }
+  // Open MPI's handlers print a stack, and could hang after a crash in malloc.
+  ::setenv("OMPI_MCA_opal_signal", "", 1);
   std::vector<char*> words;
   for (const std::string& word : setup.command) {
     words.push_back(const_cast<char*>(word.c_str()));

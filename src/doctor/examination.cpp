@@ -75,6 +75,12 @@ class TemporaryFolder {
   fs::path path_;
 };
 
+/// What mpirun says of every job that did not end well.
+bool is_of_mpirun(const std::string& line) {
+  return line.starts_with("Primary job  terminated normally") ||
+         line.starts_with("a non-zero exit code. Per user-direction");
+}
+
 /// The end of a text file, on one line; with "; it said: " before it where there is any.
 std::string last_words(const fs::path& path) {
   std::ifstream file(path);
@@ -82,7 +88,7 @@ std::string last_words(const fs::path& path) {
   std::string line;
   while (std::getline(file, line)) {
     const bool is_rule = line.find_first_not_of("-= \t") == std::string::npos;
-    if (!is_rule) {
+    if (!is_rule && !is_of_mpirun(line)) {
       words += (words.empty() ? "" : " / ") + line;
     }
     if (words.size() > 2 * most_last_words) {

@@ -17,6 +17,8 @@ namespace invar::doctor {
 namespace {
 
 constexpr double worthwhile_gain = 1.1;
+// Beyond this, differences of runs say more about their jitter than about derivatives.
+constexpr double most_jitter = 1e-8;
 constexpr std::size_t most_names = 8;
 
 std::string on_ranks(int num_ranks) {
@@ -200,7 +202,12 @@ class Judge {
   }
 
   void judge_derivatives(const GroupReport& group) {
-    if (!group.derivatives) {
+    if (!group.derivatives || group.derivatives->empty()) {
+      return;
+    }
+    if (differs_anyway() && group.repetition->again.largest_relative > most_jitter) {
+      add(Severity::remark,
+          "the derivatives cannot be judged: differences of runs that differ anyway say nothing");
       return;
     }
     using Errors = DerivativeErrors;
@@ -278,6 +285,7 @@ class Judge {
     std::vector<std::string> deaths;
     std::vector<std::string> hangs;
     std::vector<std::string> swallowed;
+    std::vector<const HostileRun*> spoilt;
     std::string how;
     std::string how_late;
     for (const HostileRun& run : group.hostile) {
@@ -291,9 +299,12 @@ class Judge {
         if (run.outcome.is_ok() && run.name.starts_with("NaN")) {
           swallowed.push_back(run.name);
         }
-        judge_same(run.afterwards, "usual parameters after " + run.name);
+        if (!run.afterwards.is_none()) {
+          spoilt.push_back(&run);
+        }
       }
     }
+    judge_spoilt(spoilt);
     const bool is_protected = patient_.is_isolated;
     const auto severity = is_protected ? Severity::remark : Severity::serious;
     if (!deaths.empty()) {
@@ -319,6 +330,34 @@ class Judge {
       add(Severity::remark, fmt::format("finite QoIs for {}: faulty parameters would stay unseen",
                                         first_of(swallowed)));
     }
+  }
+
+  /// Answers that are others after hostile runs: of a model whose answers are always others, that
+  /// has been said.
+  void judge_spoilt(const std::vector<const HostileRun*>& spoilt) {
+    if (spoilt.empty() || differs_anyway()) {
+      return;
+    }
+    std::vector<std::string> names;
+    const HostileRun* worst = spoilt.front();
+    for (const HostileRun* const run : spoilt) {
+      names.push_back(run->name);
+      const bool has_ended_otherwise = !run->afterwards.change_of_outcome.empty();
+      if (has_ended_otherwise ||
+          run->afterwards.largest_in_noise > worst->afterwards.largest_in_noise) {
+        worst = run;
+        if (has_ended_otherwise) {
+          break;
+        }
+      }
+    }
+    judge_same(worst->afterwards, fmt::format("usual parameters after {}", first_of(names)));
+  }
+
+  /// Whether the runs of the reference differ from one time to the next.
+  [[nodiscard]] bool differs_anyway() const {
+    const GroupReport* const reference = report_.reference();
+    return reference != nullptr && reference->repetition && !reference->repetition->again.is_none();
   }
 
   void judge_ranks() {

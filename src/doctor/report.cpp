@@ -227,18 +227,21 @@ std::string hostile_text(const GroupReport& group) {
         message.empty() ? "" : fmt::format(" ({}{})", runs.size() > 1 ? "first: " : "", message),
         fmt::join(names, "; ")));
   }
-  long num_spoiled = 0;
+  std::vector<std::string> spoilt;
+  const Difference* worst = nullptr;
   for (const HostileRun& run : group.hostile) {
     if (!run.afterwards.is_none()) {
-      ++num_spoiled;
-      text += line(fmt::format("after {}, at the prior mean: {}", run.name,
-                               difference_text(run.afterwards)));
+      spoilt.push_back(run.name);
+      if (worst == nullptr || run.afterwards.largest_in_noise > worst->largest_in_noise) {
+        worst = &run.afterwards;
+      }
     }
   }
-  if (num_spoiled == 0) {
-    text +=
-        line("after each of those that it survived, usual parameters give the same bits as before");
-  }
+  text += line(
+      worst == nullptr
+          ? "after each of those that it survived, usual parameters give the same bits as before"
+          : fmt::format("usual parameters give other answers after {} ({})",
+                        fmt::join(spoilt, "; "), difference_text(*worst)));
   if (group.num_hostile_left_out > 0) {
     text += line(fmt::format("{} more were left out", group.num_hostile_left_out));
   }

@@ -119,6 +119,29 @@ TEST(Judgement, DoubtsTheDifferencesWhereTheyDoNotAgreeWithEachOther) {
   EXPECT_EQ(only_finding(report).severity, Severity::serious);
 }
 
+TEST(Judgement, DoesNotBlameHostileParametersForWhatDiffersAnyway) {
+  Report report = sound_report();
+  HostileRun run;
+  run.name = "NaN in all";
+  run.outcome.status = Status::non_finite;
+  run.afterwards.num_different = 1;
+  run.afterwards.largest_in_noise = 0.5;
+  report.groups[0].hostile = {run, run};
+  report.groups[0].hostile[1].name = "NaN in a";
+  EXPECT_THAT(only_finding(report).text, HasSubstr("usual parameters after NaN in all, NaN in a"));
+
+  Difference& again = report.groups[0].repetition->again;
+  again.num_different = 4;
+  again.largest_relative = 0.01;
+  again.largest_in_noise = 0.2;
+  EXPECT_THAT(only_finding(report).text, HasSubstr("the same parameters again"));
+
+  report.groups[0].derivatives = {DerivativesAt{.problem = "wrong", .errors = {}}};
+  const std::vector<Finding> found = judge(report, small_patient());
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_THAT(found[1].text, HasSubstr("the derivatives cannot be judged"));
+}
+
 TEST(Judgement, CallsWhatGrowsOnceNoLeak) {
   Leaks leaks{.num_calls = 100, .before = {}, .middle = {}, .after = {}};
   leaks.before.resident_megabytes = 40;
