@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -15,7 +16,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <stdlib.h>
 
 #include "doctor/checks.hpp"
 #include "doctor/child_program.hpp"
@@ -328,13 +328,14 @@ class Examination {
   }
 
   [[nodiscard]] double hostile_limit_s(const GroupReport& group) const {
-    if (has_limit_ || !group.repetition || group.repetition->seconds.empty()) {
+    if (has_limit_ || !has_usual_runs(group)) {
       return run_limit_s_;
     }
-    const std::vector<double>& seconds = group.repetition->seconds;
-    return std::min(run_limit_s_,
-                    std::max(least_hostile_limit_s,
-                             hostile_factor * *std::max_element(seconds.begin(), seconds.end())));
+    double longest_s = 0.0;
+    for (const Outcome& outcome : group.repetition->outcomes) {
+      longest_s = std::max(longest_s, outcome.seconds);
+    }
+    return std::min(run_limit_s_, std::max(least_hostile_limit_s, hostile_factor * longest_s));
   }
 
   void keep(const std::string& check, const json& result, GroupReport& group) const {

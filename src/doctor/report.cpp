@@ -158,12 +158,15 @@ std::string sensitivity_text(const GroupReport& group, const Report& report) {
   }
   const Sensitivity& found = *group.sensitivity;
   const auto num_parameters = static_cast<long>(report.parameter_names.size());
+  if (found.num_parameters_examined == 0) {
+    return text + line("not known: the runs failed");
+  }
   text += line(
       fmt::format("{} of {} parameters{} move a QoI, {} of {} QoIs move",
                   found.num_parameters_examined - static_cast<long>(found.dead_parameters.size()),
                   found.num_parameters_examined,
                   found.num_parameters_examined < num_parameters
-                      ? fmt::format(" (the first of {})", num_parameters)
+                      ? fmt::format(" that could be moved (of {})", num_parameters)
                       : "",
                   report.num_observations - static_cast<long>(found.dead_qois.size()),
                   report.num_observations));

@@ -60,7 +60,7 @@ struct Repetition {
 
 /// What reacts to what.
 struct Sensitivity {
-  long num_parameters_examined = 0;
+  long num_parameters_examined = 0;   // with runs that succeeded
   std::vector<long> dead_parameters;  // to which no QoI reacts
   std::vector<long> dead_qois;        // which react to no parameter
   long num_failed = 0;                // runs

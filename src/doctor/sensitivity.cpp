@@ -70,8 +70,7 @@ Sensitivity check_sensitivity(Subject& subject, const space::Space& space,
     }
   }
 
-  found.num_parameters_examined = static_cast<long>(std::min(points.rows(), most_parameters_moved));
-  for (Eigen::Index j = 0; j < found.num_parameters_examined; ++j) {
+  for (Eigen::Index j = 0; j < std::min(points.rows(), most_parameters_moved); ++j) {
     bool has_reacted = false;
     long num_compared = 0;
     for (const std::size_t from : {std::size_t{0}, base.size() - 1}) {
@@ -88,6 +87,7 @@ Sensitivity check_sensitivity(Subject& subject, const space::Space& space,
         }
       }
     }
+    found.num_parameters_examined += num_compared > 0 ? 1 : 0;
     if (!has_reacted && num_compared > 0) {
       found.dead_parameters.push_back(static_cast<long>(j));
     }

@@ -155,8 +155,8 @@ TEST_F(Doctor, SurvivesAModelThatCrashesOnNanAndHangsFarOff) {
       doctor_of_liar("crash_on_nan hang_far", "--ranks 1 --time-limit 0.5 --calls 4");
 
   EXPECT_EQ(result.exit_code, 65);
-  EXPECT_THAT(result.out, HasSubstr("the model takes its process along (the process was killed by "
-                                    "signal 11"));
+  EXPECT_THAT(words(result.out), HasSubstr("the model takes its process along (the process was "
+                                           "killed by signal 11"));
   EXPECT_THAT(words(result.out), HasSubstr("NaN in a"));
   EXPECT_THAT(words(result.out),
               HasSubstr("the model hangs (no answer within 0.5 s) at: all 1000 std"));

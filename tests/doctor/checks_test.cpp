@@ -225,6 +225,19 @@ TEST_F(Checks, CountRunsThatFailWithinThePrior) {
   }
 }
 
+TEST_F(Checks, CallNothingDeadWhereAllRunsFail) {
+  const Patient patient = small_patient();
+  const Eigen::MatrixXd points = Eigen::MatrixXd::Constant(3, 2, 2.0);
+  examine("fail dead_parameter", [&](Subject& subject) {
+    const Sensitivity found = check_sensitivity(subject, patient.space, points);
+
+    EXPECT_EQ(found.num_parameters_examined, 0);
+    EXPECT_THAT(found.dead_parameters, IsEmpty());
+    EXPECT_THAT(found.dead_qois, IsEmpty());
+    EXPECT_EQ(found.num_failed, 2);
+  });
+}
+
 TEST_F(Checks, TellThatAModelCannotBeMadeAndGoOn) {
   Subject::Setup broken = setup("");
   broken.make = [](MPI_Comm /*group*/) -> std::unique_ptr<model::Model> {
