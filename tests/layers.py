@@ -14,6 +14,7 @@ ALLOWED = {
     "space": {"core", "linalg"},
     "method": {"core"},
     "model": {"core", "options"},
+    "dakota": {"core", "model"},
     "isolation": {"core", "model"},
     "parallel": {"core"},
     "petsc": {"core"},
@@ -21,7 +22,7 @@ ALLOWED = {
     "vi": {"core", "options", "linalg", "space", "method"},
     "model_petsc": {"core", "options", "model", "petsc"},
     "model_plugin": {"core", "options", "model", "parallel"},
-    "model_process": {"core", "options", "model", "isolation"},
+    "model_process": {"core", "options", "model", "dakota", "isolation"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
@@ -38,7 +39,7 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"model_plugin", "model_process", "store", "campaign", "app"}),
+    (r"nlohmann/.*", {"dakota", "model_plugin", "store", "campaign", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
 ]
 

@@ -1,14 +1,29 @@
 #include "app/arguments.hpp"
 
+#include <iterator>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "invar/core/error.hpp"
 #include "invar/core/version.hpp"
 #include "invar/evaluation/time_limit.hpp"
 
 namespace invar::app {
+
+std::vector<std::string> overrides_of(const Arguments& arguments) {
+  std::vector<std::string> overrides = arguments.overrides;
+  if (!arguments.petsc.empty()) {
+    overrides.push_back(fmt::format("petsc=\"{}\"", fmt::join(arguments.petsc, " ")));
+  }
+  return overrides;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
 
 Arguments parse_arguments(int argc, char** argv) {
   Arguments parsed;
@@ -102,6 +117,18 @@ Arguments parse_arguments(int argc, char** argv) {
                            text.find_first_not_of("0123456789") == std::string::npos;
         return is_id ? std::string() : "expected an evaluation's id, a whole number, found " + text;
       });
+
+  CLI::App* eval = add("eval", "run the model once, as a driver of Dakota's fork interface",
+                       Arguments::Command::eval);
+  eval->add_option("parameters", parsed.parameters_file,
+                   "Dakota's parameters file: standard, aprepro or JSON; also a batch")
+      ->required();
+  eval->add_option("results", parsed.results_file, "the results file to write")->required();
+  eval->add_option("--study", parsed.study, "the study file whose model it is")->required();
+  eval->add_option("--results-format", parsed.results_format,
+                   "standard or json; otherwise json where the parameters are")
+      ->check(CLI::IsMember({"standard", "json"}));
+  with_overrides(eval);
 
   CLI::App* rescore =
       add("rescore", "answer for another prior, data or noise from the runs there are",

@@ -9,10 +9,10 @@ namespace invar::app {
 
 /// The command line, parsed.
 struct Arguments {
-  enum class Command { none, run, resume, check, explain, show, pack, replay, rescore };
+  enum class Command { none, run, resume, check, explain, show, pack, replay, rescore, eval };
 
   Command command = Command::none;
-  std::string study;                       // of run, check; of resume, rescore: a changed study
+  std::string study;                       // of run, check, eval; of resume, rescore: a changed one
   std::string directory;                   // of resume, show, pack, replay, rescore
   std::string key;                         // of explain
   std::vector<std::string> overrides;      // --set key=value
@@ -21,6 +21,9 @@ struct Arguments {
   std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool retry_failed = false;               // of resume
   std::int64_t evaluation = -1;            // of replay: an id
+  std::string parameters_file;             // of eval
+  std::string results_file;                // of eval
+  std::string results_format;              // of eval: standard, json; "": that of the parameters
   bool is_json = false;                    // of show, rescore
   bool shows_failures = false;             // of show
   bool is_markdown = false;                // of explain
@@ -28,6 +31,14 @@ struct Arguments {
   std::optional<int> exit_code;            // --help, --version and errors: done already
   std::string message;                     // text for stdout (exit code 0) or stderr
 };
+
+/// The overrides of the command line, with what follows `--` among them.
+/// MPI: Local.
+std::vector<std::string> overrides_of(const Arguments& arguments);
+
+/// The words of a text, such as options for PETSc.
+/// MPI: Local.
+std::vector<std::string> words_of(const std::string& text);
 
 /// Parses the command line; never exits and never prints.
 ///

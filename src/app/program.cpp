@@ -8,6 +8,7 @@
 
 #include "app/arguments.hpp"
 #include "app/check.hpp"
+#include "app/eval_command.hpp"
 #include "app/explain.hpp"
 #include "app/model_process.hpp"
 #include "app/rescore_command.hpp"
@@ -70,7 +71,8 @@ bool drives_a_campaign(const Arguments& arguments) {
 
 bool runs_the_model(const Arguments& arguments) {
   return drives_a_campaign(arguments) ||
-         (!arguments.exit_code && arguments.command == Command::replay);
+         (!arguments.exit_code &&
+          (arguments.command == Command::replay || arguments.command == Command::eval));
 }
 
 int run(const parallel::Session& session, const Arguments& arguments,
@@ -84,6 +86,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
   }
   if (runs_the_model(arguments)) {
     parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    if (arguments.command == Command::eval) {
+      return eval_command(session, arguments, registry, *forks);
+    }
     return arguments.command == Command::replay
                ? replay_command(session, arguments, registry, *forks)
                : run_command(session, arguments, registry, stop, *forks);

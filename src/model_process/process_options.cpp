@@ -204,6 +204,9 @@ const options::Table<ProcessOptions>& process_table() {
           "how QoIs are read: from results.out as Dakota does or in JSON, or picked out "
           "of other files"),
       outputs_row(),
+      options::boolean("gradients", &ProcessOptions::gradients,
+                       "whether the program writes gradients into results.out where params.in asks "
+                       "for them (an active set of 3)"),
       files_row("templates", &ProcessOptions::templates,
                 "input files in which {{name}}, {{name:.6e}} and {name} stand for parameters, "
                 "rendered for every run; a file or {file: path, as: name}",
@@ -228,6 +231,9 @@ std::vector<model::OptionProblem> process_problems(const ProcessOptions& options
     problems.push_back({"outputs", options.outputs.empty()
                                        ? "`results: outputs` needs to know where the QoIs stand"
                                        : "goes with `results: outputs`"});
+  }
+  if (options.gradients && options.results == ResultsFormat::outputs) {
+    problems.push_back({"gradients", "`results: outputs` has values alone"});
   }
   for (const Output& output : options.outputs) {
     const bool has_pattern = !output.pattern.empty();

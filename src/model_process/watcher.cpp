@@ -20,8 +20,8 @@
 
 #include "invar/isolation/deadline.hpp"
 #include "invar/isolation/process_tools.hpp"
+#include "invar/model_process/process_model.hpp"
 #include "model_process/kept_text.hpp"
-#include "model_process/parameter_file.hpp"
 #include "model_process/runner.hpp"
 
 namespace invar::model_process {

@@ -7,7 +7,7 @@ namespace invar::app {
 /// The program `invar` with these model types: what main() returns.
 ///
 /// Initialises MPI, and PETSc on each group of ranks, reads the command line, and runs one command
-/// (run, resume, check, explain, show, pack). Results go to stdout, progress and messages to
+/// (run, resume, check, explain, show, replay, rescore, pack, eval). Results go to stdout, progress and messages to
 /// stderr.
 ///
 /// MPI:     Collective on all ranks of the job; called once.
