@@ -171,7 +171,7 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
     keep_start(plan.loaded, changed, directory, given.parent_path());
     plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
     require_same_sizes(plan.loaded.study, changed.study);
-    const ChangeKind kind = judge_changes(plan.changes);
+    const ChangeKind kind = judge_changes(plan.changes, plan.loaded.study.harmless_model_keys);
     if (!plan.changes.empty()) {
       plan.request.change = {.manifest = manifest_of(changed, directory),
                              .before = plan.loaded.study,

@@ -252,6 +252,7 @@ void add_process_model(model::ModelRegistry& registry) {
       "process", "a program of any kind, run in a directory of its own for every evaluation",
       process_table(), make_process_model, process_problems);
   type.keeps_timeout = true;
+  type.harmless_keys = {"work_directory", "keep"};
   registry.add(std::move(type));
 }
 

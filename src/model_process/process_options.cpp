@@ -35,11 +35,11 @@ std::string read_word(const Cursor& at, bool is_program) {
   if (!word) {
     return {};
   }
-  const std::string place = at.reader->files().place(*word);
-  if (place.empty() && is_program && word->find('/') != std::string::npos) {
+  const options::FileInPlace file = at.reader->files().in_place(*word);
+  if (!file.is_there && is_program && word->find('/') != std::string::npos) {
     at.problem(fmt::format("there is no program `{}` beside the study file", *word));
   }
-  return place.empty() ? *word : place;
+  return file.is_there ? file.path : *word;
 }
 
 Row<ProcessOptions> command_row() {
@@ -70,7 +70,7 @@ Row<ProcessOptions> work_directory_row() {
       "path",
       [](const Cursor& at, ProcessOptions& target) {
         const std::filesystem::path given = options::read_text(at).value_or("runs");
-        const std::filesystem::path base = at.reader->files().place(".");
+        const std::filesystem::path base = at.reader->files().in_place(".").path;
         target.work_directory = (base / given).lexically_normal().string();
         return Node::make_text(target.work_directory);
       });
@@ -104,7 +104,8 @@ Row<ProcessOptions> files_row(const std::string& key, Files member, const std::s
               source = at.reader->files().bytes(*path);
               kept = at.reader->files().stored_name(*path);
             } else {
-              kept = source = at.reader->files().place(*path);
+              const options::FileInPlace place = at.reader->files().in_place(*path);
+              kept = source = place.is_there ? place.path : "";
             }
           } catch (const Error& error) {
             file.problem(error.what(), error.kind());

@@ -21,11 +21,13 @@ using ::testing::IsEmpty;
 /// Files in memory, which stand in /study.
 class PlacedFiles final : public test::MemoryFiles {
  public:
-  std::string place(const std::string& path) override {
-    if (path == ".") {
-      return "/study/";
+  options::FileInPlace in_place(const std::string& path, bool /*wants_checksum*/) override {
+    if (path.starts_with('/')) {
+      return {.path = path, .is_there = true, .checksum = {}};
     }
-    return path.starts_with('/') ? path : texts.count(path) != 0 ? "/study/" + path : "";
+    return {.path = path == "." ? "/study/" : "/study/" + path,
+            .is_there = path == "." || texts.count(path) != 0,
+            .checksum = {}};
   }
 };
 
