@@ -16,7 +16,7 @@ std::string study_bytes(const LoadedStudy& loaded) {
   }
   nlohmann::json in_place = nlohmann::json::object();
   for (const auto& [path, file] : loaded.files_in_place) {
-    in_place[path] = {file.path, file.is_there, file.checksum};
+    in_place[path] = {file.path, file.is_there, file.is_folder, file.checksum};
   }
   std::string bytes;
   nlohmann::json::to_msgpack({{"path", loaded.path.string()},
@@ -39,7 +39,8 @@ LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistr
   for (const auto& [path, file] : bundle.at("files_in_place").items()) {
     in_place[path] = {.path = file.at(0).get<std::string>(),
                       .is_there = file.at(1).get<bool>(),
-                      .checksum = file.at(2).get<std::string>()};
+                      .is_folder = file.at(2).get<bool>(),
+                      .checksum = file.at(3).get<std::string>()};
   }
   auto path = bundle.at("path").get<std::string>();
   auto overrides = bundle.at("overrides").get<std::vector<std::string>>();

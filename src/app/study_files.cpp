@@ -64,6 +64,7 @@ options::FileInPlace DiskFiles::in_place(const std::string& path, bool wants_che
     const std::filesystem::path whole = std::filesystem::absolute(directory_ / path);
     file.path = whole.lexically_normal().string();
     file.is_there = !path.empty() && (whole == path || std::filesystem::exists(whole, ignored));
+    file.is_folder = std::filesystem::is_directory(whole, ignored);
   }
   if (wants_checksum && file.checksum.empty() &&
       std::filesystem::is_regular_file(file.path, ignored)) {

@@ -36,10 +36,11 @@ std::string read_word(const Cursor& at, bool is_program) {
     return {};
   }
   const options::FileInPlace file = at.reader->files().in_place(*word);
-  if (!file.is_there && is_program && word->find('/') != std::string::npos) {
+  if (is_program && (!file.is_there || file.is_folder) && word->find('/') != std::string::npos) {
     at.problem(fmt::format("there is no program `{}` beside the study file", *word));
   }
-  return file.is_there ? file.path : *word;
+  // A campaign's directory may have the name of a program.
+  return file.is_there && !(is_program && file.is_folder) ? file.path : *word;
 }
 
 Row<ProcessOptions> command_row() {

@@ -18,7 +18,8 @@ namespace invar::options {
 struct FileInPlace {
   std::string path;       // absolute
   bool is_there = false;  // a path that is absolute in the study is taken as it is
-  std::string checksum;   // of its bytes, where that was wanted and it can be read; else ""
+  bool is_folder = false;
+  std::string checksum = {};  // of its bytes, where that was wanted and it can be read; else ""
 };
 
 /// Gives the bytes and data sets of the files that a study names.
@@ -48,7 +49,7 @@ class Files {
   /// A file or a folder that stays where it is; where nothing is known of a disk, one that cannot
   /// be read.
   virtual FileInPlace in_place(const std::string& path, bool /*wants_checksum*/ = false) {
-    return {.path = path, .is_there = path.starts_with('/'), .checksum = {}};
+    return {.path = path, .is_there = path.starts_with('/')};
   }
 };
 
