@@ -85,7 +85,11 @@ int run(const parallel::Session& session, const Arguments& arguments,
                              : *arguments.exit_code;
   }
   if (runs_the_model(arguments)) {
-    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    const auto launch = parallel::launch_from_environment();
+    // A driver is started alone, time and again, within whatever allocation Dakota has.
+    if (launch.is_certain || arguments.command != Command::eval) {
+      parallel::require_launched_ranks(launch, world.size());
+    }
     if (arguments.command == Command::eval) {
       return eval_command(session, arguments, registry, *forks);
     }

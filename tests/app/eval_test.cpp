@@ -57,7 +57,7 @@ class Eval : public ProgramTest {
     write_file(folder_ / "params.in", parameters(two_values));
   }
 
-  static std::string driver() { return std::string(INVAR_BINARY_DIR) + "/bin/invar-eval"; }
+  static std::string driver() { return INVAR_BINARY_DIR "/bin/invar-eval"; }
 
   /// Runs `invar-eval` in the scratch folder.
   ProgramResult eval(const std::string& arguments = "params.in results.out --study study.yaml",
@@ -160,6 +160,18 @@ TEST_F(Eval, RunsTheModelOnAllRanksOfTheJob) {
 
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(results(), alone);
+}
+
+TEST_F(Eval, RunsAloneInAnAllocationButNotInAStepOfMany) {
+  const auto exit_code_with = [this](const char* variable) {
+    return run_shell(fmt::format("sh -c 'cd {} && exec env {}=8 {} params.in results.out --study "
+                                 "study.yaml'",
+                                 folder_.path().string(), variable, driver()))
+        .exit_code;
+  };
+
+  EXPECT_EQ(exit_code_with("SLURM_NTASKS"), 0);
+  EXPECT_EQ(exit_code_with("SLURM_STEP_NUM_TASKS"), 78);
 }
 
 TEST_F(Eval, SaysInTheResultsThatARunFailed) {

@@ -6,7 +6,7 @@ import pathlib
 import re
 import sys
 
-NUM_LISTINGS = {"couple-program": 4, "dakota-driver": 2, "from-run-vi": 2}
+NUM_LISTINGS = {"couple-program": 5, "dakota-driver": 2, "from-run-vi": 2}
 
 for job, num_listings in NUM_LISTINGS.items():
     folder = pathlib.Path(sys.argv[1]) / "jobs" / job
