@@ -23,6 +23,8 @@ ALLOWED = {
     "model_petsc": {"core", "options", "model", "petsc"},
     "model_plugin": {"core", "options", "model", "parallel"},
     "model_process": {"core", "options", "model", "dakota", "isolation"},
+    "model_umbridge": {"core", "options", "model", "parallel"},
+    "umbridge_server": {"core", "model", "parallel"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
@@ -31,7 +33,8 @@ ALLOWED = {
 
 # Which modules may include a third-party header directly.
 OWNERS = [
-    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process"}),
+    (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process",
+                 "model_umbridge"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -39,8 +42,10 @@ OWNERS = [
     (r"spdlog/.*", {"app"}),
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
-    (r"nlohmann/.*", {"dakota", "model_plugin", "store", "campaign", "app"}),
+    (r"nlohmann/.*", {"dakota", "model_plugin", "model_umbridge", "umbridge_server",
+                      "store", "campaign", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
+    (r"httplib\.h", {"model_umbridge", "umbridge_server"}),
 ]
 
 MPI_WORLD_OWNER = "src/parallel/session.cpp"

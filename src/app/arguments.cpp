@@ -118,6 +118,16 @@ Arguments parse_arguments(int argc, char** argv) {
         return is_id ? std::string() : "expected an evaluation's id, a whole number, found " + text;
       });
 
+  CLI::App* serve =
+      add("serve", "let UM-Bridge clients run a study's model", Arguments::Command::serve);
+  serve->add_option("study", parsed.study, "the study file")->required();
+  serve->add_option("--host", parsed.host, "the address to listen on; 0.0.0.0 for all networks")
+      ->capture_default_str();
+  serve->add_option("--port", parsed.port, "the port to listen on; 0 for any that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  with_overrides(serve);
+
   CLI::App* eval = add("eval", "run the model once, as a driver of Dakota's fork interface",
                        Arguments::Command::eval);
   eval->add_option("parameters", parsed.parameters_file,

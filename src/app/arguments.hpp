@@ -9,12 +9,24 @@ namespace invar::app {
 
 /// The command line, parsed.
 struct Arguments {
-  enum class Command { none, run, resume, check, explain, show, pack, replay, rescore, eval };
+  enum class Command {
+    none,
+    run,
+    resume,
+    check,
+    explain,
+    show,
+    pack,
+    replay,
+    serve,
+    rescore,
+    eval
+  };
 
   Command command = Command::none;
-  std::string study;                       // of run, check, eval; of resume, rescore: a changed one
-  std::string directory;                   // of resume, show, pack, replay, rescore
-  std::string key;                         // of explain
+  std::string study;      // of run, check, serve, eval; of resume, rescore: a changed one
+  std::string directory;  // of resume, show, pack, replay, rescore
+  std::string key;        // of explain
   std::vector<std::string> overrides;      // --set key=value
   std::optional<std::string> campaign;     // --campaign DIR
   std::optional<std::int64_t> stop_after;  // --stop-after N
@@ -24,6 +36,8 @@ struct Arguments {
   std::string parameters_file;             // of eval
   std::string results_file;                // of eval
   std::string results_format;              // of eval: standard, json; "": that of the parameters
+  std::string host = "127.0.0.1";          // of serve
+  int port = 4242;                         // of serve
   bool is_json = false;                    // of show, rescore
   bool shows_failures = false;             // of show
   bool is_markdown = false;                // of explain

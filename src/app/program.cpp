@@ -69,8 +69,12 @@ bool drives_a_campaign(const Arguments& arguments) {
          (arguments.command == Command::run || arguments.command == Command::resume);
 }
 
+bool serves(const Arguments& arguments) {
+  return !arguments.exit_code && arguments.command == Command::serve;
+}
+
 bool runs_the_model(const Arguments& arguments) {
-  return drives_a_campaign(arguments) ||
+  return drives_a_campaign(arguments) || serves(arguments) ||
          (!arguments.exit_code &&
           (arguments.command == Command::replay || arguments.command == Command::eval));
 }
@@ -92,6 +96,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
     }
     if (arguments.command == Command::eval) {
       return eval_command(session, arguments, registry, *forks);
+    }
+    if (arguments.command == Command::serve) {
+      return serve_command(session, arguments, registry, stop, *forks);
     }
     return arguments.command == Command::replay
                ? replay_command(session, arguments, registry, *forks)
@@ -121,7 +128,7 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   if (runs_the_model(arguments)) {
     forks.emplace(model_process(registry));
   }
-  if (drives_a_campaign(arguments)) {
+  if (drives_a_campaign(arguments) || serves(arguments)) {
     signals.emplace(stop);
   }
   // Outside the `try`: what one rank alone throws must end the job before the session waits.

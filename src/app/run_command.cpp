@@ -23,10 +23,12 @@
 #include "invar/campaign/replay.hpp"
 #include "invar/campaign/start.hpp"
 #include "invar/core/version.hpp"
+#include "invar/evaluation/setup.hpp"
 #include "invar/evaluation/time_limit.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/groups.hpp"
 #include "invar/petsc/session.hpp"
+#include "invar/umbridge_server/serve.hpp"
 
 namespace invar::app {
 namespace {
@@ -311,6 +313,38 @@ int replay_command(const parallel::Session& session, const Arguments& arguments,
   }
   petsc.close();
   return outcome.exit_code;
+}
+
+int serve_command(const parallel::Session& session, const Arguments& arguments,
+                  const model::ModelRegistry& registry, parallel::StopControl& stop,
+                  isolation::ForkServer& forks) {
+  LoadedStudy loaded =
+      load_study_on_all(session.world(), arguments.study, overrides_of(arguments), registry);
+  const campaign::Study& study = loaded.study;
+  const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
+  petsc::PetscSession petsc(groups.group().get(), place_model(loaded, groups, forks, stop));
+  umbridge_server::ServerOptions options;
+  options.host = arguments.host;
+  options.port = arguments.port;
+  options.sizes = {.num_parameters = study.space.dimension(),
+                   .num_qois = study.observations.values.size()};
+  options.timeout_s = study.evaluation.timeout_s;
+  {
+    const auto model = evaluation::make_model(groups, study.make_model, options.sizes);
+    const auto outcome =
+        umbridge_server::serve(groups, model.get(), options, stop, [](const std::string& url) {
+          std::printf("listening on %s\n", url.c_str());
+          std::fflush(stdout);
+        });
+    if (outcome.must_abort) {
+      parallel::Session::abort(outcome.exit_code);
+    }
+    if (outcome.exit_code != 0) {
+      return outcome.exit_code;
+    }
+  }
+  petsc.close();
+  return 0;
 }
 
 }  // namespace invar::app

@@ -26,4 +26,12 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
 int replay_command(const parallel::Session& session, const Arguments& arguments,
                    const model::ModelRegistry& registry, isolation::ForkServer& forks);
 
+/// `invar serve`.
+///
+/// MPI: as `run_command`.
+/// @return the exit code, the same on all ranks
+int serve_command(const parallel::Session& session, const Arguments& arguments,
+                  const model::ModelRegistry& registry, parallel::StopControl& stop,
+                  isolation::ForkServer& forks);
+
 }  // namespace invar::app

@@ -5,6 +5,7 @@
 #include "invar/model_plugin/plugin.hpp"
 #endif
 #include "invar/model_process/process_model.hpp"
+#include "invar/model_umbridge/umbridge.hpp"
 
 namespace invar::app {
 
@@ -15,6 +16,7 @@ model::ModelRegistry standard_models() {
 #ifdef INVAR_WITH_PLUGINS
   model_plugin::add_plugin_model(registry);
 #endif
+  model_umbridge::add_umbridge_model(registry);
   return registry;
 }
 

@@ -31,11 +31,11 @@ Indices parameters_of(const std::vector<std::string>& variables,
   Indices parameters;
   std::string stranger;
   bool has_known = false;
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    const auto found = std::find(names.begin(), names.end(), variables[i]);
+  for (const std::string& variable : variables) {
+    const auto found = std::find(names.begin(), names.end(), variable);
     const bool is_known = found != names.end();
     has_known = has_known || is_known;
-    stranger = is_known || !stranger.empty() ? stranger : variables[i];
+    stranger = is_known || !stranger.empty() ? stranger : variable;
     parameters.push_back(is_known ? found - names.begin() : -1);
   }
   if (stranger.empty()) {

@@ -214,8 +214,7 @@ const Json& member(const Json& object, const char* name) {
 
 std::string label_in(const Json& item, const char* list) {
   if (!item.is_object() || !item.contains("label") || !item.at("label").is_string()) {
-    refuse(
-        fmt::format("expected a \"label\" in each of \"{}\", found {}", list, quoted_json(item)));
+    refuse(fmt::format(R"(expected a "label" in each of "{}", found {})", list, quoted_json(item)));
   }
   return item.at("label").get<std::string>();
 }

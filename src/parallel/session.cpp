@@ -48,6 +48,12 @@ Session::~Session() {
   }
 }
 
+int Session::rank_in_job() {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
 void Session::abort(int code) noexcept {
   std::fflush(nullptr);
   MPI_Abort(MPI_COMM_WORLD, code);

@@ -60,16 +60,20 @@ void TaskPool::submit(int group, std::int64_t ticket, std::span<const std::byte>
             all_->plan().leader_of(group), tag_task, all_->all().get(), &sent.request);
 }
 
+bool TaskPool::poll(const Callbacks& callbacks) {
+  int num_replies = 0;
+  while (num_replies < most_replies_at_once && receive_one(callbacks)) {
+    ++num_replies;
+  }
+  // Only after what has arrived was taken: a busy manager must not blame the groups.
+  const bool has_lost = num_replies < most_replies_at_once && write_off_late_groups(callbacks);
+  return num_replies > 0 || has_lost;
+}
+
 void TaskPool::wait(const Callbacks& callbacks, const StopControl& stop) {
   Clock::time_point idle_since = Clock::now();
   for (Backoff backoff(shortest_nap); !stop.is_due(); backoff.pause()) {
-    int num_replies = 0;
-    while (num_replies < most_replies_at_once && receive_one(callbacks)) {
-      ++num_replies;
-    }
-    // Only after what has arrived was taken: a busy manager must not blame the groups.
-    const bool has_lost = num_replies < most_replies_at_once && write_off_late_groups(callbacks);
-    if (num_replies > 0 || has_lost) {
+    if (poll(callbacks)) {
       return;
     }
     if (const Clock::time_point now = Clock::now(); now - idle_since > idle_interval) {

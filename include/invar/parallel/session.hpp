@@ -27,6 +27,10 @@ class Session {
   /// All ranks of the job, on a communicator of our own.
   [[nodiscard]] const Comm& world() const noexcept { return world_; }
 
+  /// The rank of this process in its job.
+  /// MPI: Local; MPI is there.
+  [[nodiscard]] static int rank_in_job();
+
   /// Ends all ranks at once; the program's exit code is `code`.
   /// MPI: Local.
   [[noreturn]] static void abort(int code) noexcept;

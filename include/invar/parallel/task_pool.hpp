@@ -70,6 +70,9 @@ class TaskPool {
   /// @pre some group that is not lost has a task
   void wait(const Callbacks& callbacks, const StopControl& stop);
 
+  /// Hands over what has arrived, without waiting; whether it was anything.
+  bool poll(const Callbacks& callbacks);
+
   /// Tells all other ranks to leave `serve`.
   ///
   /// @param patience_s  how long to wait for groups that are still at work
