@@ -1,5 +1,6 @@
 #include "app/arguments.hpp"
 
+#include <iterator>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,19 @@
 #include "invar/evaluation/time_limit.hpp"
 
 namespace invar::app {
+
+std::vector<std::string> overrides_of(const Arguments& arguments) {
+  std::vector<std::string> overrides = arguments.overrides;
+  if (!arguments.petsc.empty()) {
+    overrides.push_back(fmt::format("petsc=\"{}\"", fmt::join(arguments.petsc, " ")));
+  }
+  return overrides;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
 
 Arguments parse_arguments(int argc, char** argv) {
   Arguments parsed;
@@ -115,6 +129,18 @@ Arguments parse_arguments(int argc, char** argv) {
       ->capture_default_str();
   with_overrides(serve);
 
+  CLI::App* eval = add("eval", "run the model once, as a driver of Dakota's fork interface",
+                       Arguments::Command::eval);
+  eval->add_option("parameters", parsed.parameters_file,
+                   "Dakota's parameters file: standard, aprepro or JSON; also a batch")
+      ->required();
+  eval->add_option("results", parsed.results_file, "the results file to write")->required();
+  eval->add_option("--study", parsed.study, "the study file whose model it is")->required();
+  eval->add_option("--results-format", parsed.results_format,
+                   "standard or json; otherwise json where the parameters are")
+      ->check(CLI::IsMember({"standard", "json"}));
+  with_overrides(eval);
+
   CLI::App* rescore =
       add("rescore", "answer for another prior, data or noise from the runs there are",
           Arguments::Command::rescore);
@@ -169,14 +195,6 @@ Arguments parse_arguments(int argc, char** argv) {
     parsed.message = status == 0 ? out.str() : err.str();
   }
   return parsed;
-}
-
-std::vector<std::string> overrides_of(const Arguments& arguments) {
-  std::vector<std::string> overrides = arguments.overrides;
-  if (!arguments.petsc.empty()) {
-    overrides.push_back(fmt::format("petsc=\"{}\"", fmt::join(arguments.petsc, " ")));
-  }
-  return overrides;
 }
 
 }  // namespace invar::app

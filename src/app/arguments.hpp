@@ -20,11 +20,12 @@ struct Arguments {
     replay,
     serve,
     rescore,
-    doctor
+    doctor,
+    eval
   };
 
   Command command = Command::none;
-  std::string study;      // of run, check, serve, doctor; of resume, rescore: a changed one
+  std::string study;      // of run, check, serve, doctor, eval; of resume, rescore: a changed one
   std::string directory;  // of resume, show, pack, replay, rescore
   std::string key;        // of explain
   std::vector<std::string> overrides;      // --set key=value
@@ -33,6 +34,9 @@ struct Arguments {
   std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool retry_failed = false;               // of resume
   std::int64_t evaluation = -1;            // of replay: an id
+  std::string parameters_file;             // of eval
+  std::string results_file;                // of eval
+  std::string results_format;              // of eval: standard, json; "": that of the parameters
   std::string host = "127.0.0.1";          // of serve
   int port = 4242;                         // of serve
   std::int64_t points = 8;                 // of doctor, as the next four: draws from the prior
@@ -48,14 +52,17 @@ struct Arguments {
   std::string message;               // text for stdout (exit code 0) or stderr
 };
 
+/// The overrides of the command line, with what follows `--` among them.
+/// MPI: Local.
+std::vector<std::string> overrides_of(const Arguments& arguments);
+
+/// The words of a text, such as options for PETSc.
+/// MPI: Local.
+std::vector<std::string> words_of(const std::string& text);
+
 /// Parses the command line; never exits and never prints.
 ///
 /// MPI: Local; the same on all ranks.
 Arguments parse_arguments(int argc, char** argv);
-
-/// The overrides of the command line, with what follows `--` among them.
-///
-/// MPI: Local.
-std::vector<std::string> overrides_of(const Arguments& arguments);
 
 }  // namespace invar::app

@@ -59,11 +59,6 @@ int num_cores(bool is_launched) {
   return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
 }
 
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream words(text);
-  return {std::istream_iterator<std::string>(words), {}};
-}
-
 /// This program with what another process of it needs to know.
 std::vector<std::string> examiner_command(const Arguments& arguments) {
   std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe").string(),

@@ -9,6 +9,7 @@
 #include "app/arguments.hpp"
 #include "app/check.hpp"
 #include "app/doctor_command.hpp"
+#include "app/eval_command.hpp"
 #include "app/explain.hpp"
 #include "app/model_process.hpp"
 #include "app/rescore_command.hpp"
@@ -75,7 +76,8 @@ bool serves(const Arguments& arguments) {
 
 bool runs_the_model(const Arguments& arguments) {
   return drives_a_campaign(arguments) || serves(arguments) ||
-         (!arguments.exit_code && arguments.command == Command::replay);
+         (!arguments.exit_code &&
+          (arguments.command == Command::replay || arguments.command == Command::eval));
 }
 
 int run(const parallel::Session& session, const Arguments& arguments,
@@ -91,7 +93,14 @@ int run(const parallel::Session& session, const Arguments& arguments,
     return examine_command(session, arguments, registry);
   }
   if (runs_the_model(arguments)) {
-    parallel::require_launched_ranks(parallel::launch_from_environment(), world.size());
+    const auto launch = parallel::launch_from_environment();
+    // A driver is started alone, time and again, within whatever allocation Dakota has.
+    if (launch.is_certain || arguments.command != Command::eval) {
+      parallel::require_launched_ranks(launch, world.size());
+    }
+    if (arguments.command == Command::eval) {
+      return eval_command(session, arguments, registry, *forks);
+    }
     if (arguments.command == Command::serve) {
       return serve_command(session, arguments, registry, stop, *forks);
     }

@@ -72,7 +72,7 @@ std::string rescore_text(const Arguments& arguments, const model::ModelRegistry&
   const LoadedStudy after = load_study(given, arguments.overrides, registry, manifest.data_files);
   std::vector<std::string> changes = changed_keys(before.study.resolved, after.study.resolved);
   std::erase_if(changes, [](const std::string& change) { return !matters(change); });
-  judge_changes(changes);
+  judge_changes(changes, before.study.harmless_model_keys);
 
   const campaign::Rescoring found = campaign::rescore(directory, before.study, after.study);
   if (arguments.is_json) {

@@ -173,7 +173,7 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
     keep_start(plan.loaded, changed, directory, given.parent_path());
     plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
     require_same_sizes(plan.loaded.study, changed.study);
-    const ChangeKind kind = judge_changes(plan.changes);
+    const ChangeKind kind = judge_changes(plan.changes, plan.loaded.study.harmless_model_keys);
     if (!plan.changes.empty()) {
       plan.request.change = {.manifest = manifest_of(changed, directory),
                              .before = plan.loaded.study,
@@ -190,8 +190,7 @@ std::vector<std::string> petsc_options(const parallel::Groups& groups, const std
   if (!groups.is_worker()) {
     return {};
   }
-  std::istringstream words(given);
-  const std::vector<std::string> options{std::istream_iterator<std::string>(words), {}};
+  const std::vector<std::string> options = words_of(given);
   return groups.num_groups() > 1
              ? petsc::options_of_group(options, fmt::format(".group{}", groups.index()))
              : options;

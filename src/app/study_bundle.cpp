@@ -16,15 +16,14 @@ std::string study_bytes(const LoadedStudy& loaded) {
   }
   nlohmann::json in_place = nlohmann::json::object();
   for (const auto& [path, file] : loaded.files_in_place) {
-    in_place[path] = {file.path, file.checksum};
+    in_place[path] = {file.path, file.is_there, file.is_folder, file.checksum};
   }
   std::string bytes;
   nlohmann::json::to_msgpack({{"path", loaded.path.string()},
                               {"overrides", loaded.overrides},
                               {"text", loaded.text},
                               {"files", files},
-                              {"files_in_place", in_place},
-                              {"places", loaded.places}},
+                              {"files_in_place", in_place}},
                              bytes);
   return bytes;
 }
@@ -39,20 +38,21 @@ LoadedStudy study_from_bytes(const std::string& bytes, const model::ModelRegistr
   FilesInPlace in_place;
   for (const auto& [path, file] : bundle.at("files_in_place").items()) {
     in_place[path] = {.path = file.at(0).get<std::string>(),
-                      .checksum = file.at(1).get<std::string>()};
+                      .is_there = file.at(1).get<bool>(),
+                      .is_folder = file.at(2).get<bool>(),
+                      .checksum = file.at(3).get<std::string>()};
   }
   auto path = bundle.at("path").get<std::string>();
   auto overrides = bundle.at("overrides").get<std::vector<std::string>>();
   auto text = bundle.at("text").get<std::string>();
-  SentFiles files(std::move(copies), std::move(in_place), bundle.at("places").get<FilePlaces>());
+  SentFiles files(std::move(copies), std::move(in_place));
   campaign::Study study = campaign::read_study(parse_study(text, path, overrides), files, registry);
   return {.path = std::move(path),
           .overrides = std::move(overrides),
           .text = std::move(text),
           .study = std::move(study),
           .copies = files.copies(),
-          .files_in_place = files.files_in_place(),
-          .places = files.places()};
+          .files_in_place = files.files_in_place()};
 }
 
 LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides,
@@ -66,8 +66,7 @@ LoadedStudy load_study(const std::filesystem::path& path, const std::vector<std:
           .text = std::move(text),
           .study = std::move(study),
           .copies = files.copies(),
-          .files_in_place = files.files_in_place(),
-          .places = files.places()};
+          .files_in_place = files.files_in_place()};
 }
 
 LoadedStudy load_study_on_all(const parallel::Comm& comm, const std::filesystem::path& path,

@@ -18,7 +18,6 @@ struct LoadedStudy {
   campaign::Study study;
   FileCopies copies;
   FilesInPlace files_in_place;
-  FilePlaces places;
 };
 
 /// Reads a study file with overrides, on this rank alone.

@@ -55,7 +55,8 @@ std::vector<std::string> changed_keys(const Node& before, const Node& after) {
   return changes;
 }
 
-ChangeKind judge_changes(const std::vector<std::string>& changes) {
+ChangeKind judge_changes(const std::vector<std::string>& changes,
+                         const std::vector<std::string>& harmless_model_keys) {
   constexpr std::array harmless = {
       "title:",
       "evaluation.concurrency:",
@@ -78,6 +79,12 @@ ChangeKind judge_changes(const std::vector<std::string>& changes) {
   std::string refused;
   for (const std::string& change : changes) {
     const auto begins_with = [&](const char* key) { return change.starts_with(key); };
+    const bool is_beside_the_model =
+        std::any_of(harmless_model_keys.begin(), harmless_model_keys.end(),
+                    [&](const auto& key) { return change.starts_with("model." + key + ":"); });
+    if (is_beside_the_model) {
+      continue;
+    }
     if (std::any_of(of_target.begin(), of_target.end(), begins_with)) {
       kind = ChangeKind::target;
     } else if (std::none_of(harmless.begin(), harmless.end(), begins_with)) {

@@ -21,7 +21,9 @@ enum class ChangeKind {
 /// Judges a change by its worst key.
 ///
 /// MPI: Local.
+/// @param harmless_model_keys  those under `model:` that have no part in the answers
 /// @throws Error(config)  naming every key whose change would mix two different campaigns
-ChangeKind judge_changes(const std::vector<std::string>& changes);
+ChangeKind judge_changes(const std::vector<std::string>& changes,
+                         const std::vector<std::string>& harmless_model_keys);
 
 }  // namespace invar::app

@@ -49,7 +49,7 @@ std::string SentFiles::stored_name(const std::string& path) {
   return copies_.at(path).stored_name;
 }
 
-options::FileInPlace SentFiles::in_place(const std::string& path) {
+options::FileInPlace SentFiles::in_place(const std::string& path, bool /*wants_checksum*/) {
   const auto found = in_place_.find(path);
   if (found == in_place_.end()) {
     throw Error(ErrorKind::no_input, "nothing was sent about `" + path + "`");
@@ -57,17 +57,21 @@ options::FileInPlace SentFiles::in_place(const std::string& path) {
   return found->second;
 }
 
-options::FileInPlace DiskFiles::in_place(const std::string& path) {
+options::FileInPlace DiskFiles::in_place(const std::string& path, bool wants_checksum) {
   options::FileInPlace& file = in_place_[path];
+  std::error_code ignored;
   if (file.path.empty()) {
-    file.path = std::filesystem::absolute(directory_ / path).lexically_normal().string();
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(file.path, ignored)) {
-      try {
-        file.checksum = store::checksum_of_file(file.path);
-      } catch (const Error&) {
-        file.checksum.clear();  // cannot be read
-      }
+    const std::filesystem::path whole = std::filesystem::absolute(directory_ / path);
+    file.path = whole.lexically_normal().string();
+    file.is_there = !path.empty() && (whole == path || std::filesystem::exists(whole, ignored));
+    file.is_folder = std::filesystem::is_directory(whole, ignored);
+  }
+  if (wants_checksum && file.checksum.empty() &&
+      std::filesystem::is_regular_file(file.path, ignored)) {
+    try {
+      file.checksum = store::checksum_of_file(file.path);
+    } catch (const Error&) {
+      file.checksum.clear();  // cannot be read
     }
   }
   return file;
@@ -80,14 +84,6 @@ const std::string& DiskFiles::bytes(const std::string& path) {
     copies_[path] = {.stored_name = std::move(name), .bytes = std::move(content)};
   }
   return copies_.at(path).bytes;
-}
-
-std::string DiskFiles::place(const std::string& path) {
-  const std::filesystem::path whole = std::filesystem::absolute(directory_ / path);
-  std::error_code ignored;
-  const bool is_there = !path.empty() && (whole == path || std::filesystem::exists(whole, ignored));
-  places_[path] = is_there ? whole.lexically_normal().string() : "";
-  return places_[path];
 }
 
 /// "data/obs.csv", or "data/obs-2.csv" where another file has that name.

@@ -22,10 +22,6 @@ using FileCopies = std::map<std::string, FileCopy>;
 /// Files that stay where they are, by the path that the study writes.
 using FilesInPlace = std::map<std::string, options::FileInPlace>;
 
-/// Absolute paths of what is used where it is, by the path that the study writes; "" where nothing
-/// is there.
-using FilePlaces = std::map<std::string, std::string>;
-
 /// The bytes of files that a campaign holds already, by their stored names.
 using StoredFiles = std::map<std::string, std::string>;
 
@@ -34,28 +30,23 @@ using StoredFiles = std::map<std::string, std::string>;
 /// MPI: Local.
 class SentFiles : public options::Files {
  public:
-  explicit SentFiles(FileCopies copies, FilesInPlace in_place = {}, FilePlaces places = {})
-      : copies_(std::move(copies)), in_place_(std::move(in_place)), places_(std::move(places)) {}
+  explicit SentFiles(FileCopies copies, FilesInPlace in_place = {})
+      : copies_(std::move(copies)), in_place_(std::move(in_place)) {}
 
   /// @throws Error(no_input)  when there is no copy
   const std::string& bytes(const std::string& path) override;
   Eigen::MatrixXd dataset(const std::string& path, const std::string& name) override;
   std::string stored_name(const std::string& path) override;
   /// @throws Error(no_input)  when nothing was sent
-  options::FileInPlace in_place(const std::string& path) override;
-
-  std::string place(const std::string& path) override { return places_[path]; }
+  options::FileInPlace in_place(const std::string& path, bool wants_checksum) override;
 
   /// Everything asked for so far.
   [[nodiscard]] const FileCopies& copies() const { return copies_; }
   [[nodiscard]] const FilesInPlace& files_in_place() const { return in_place_; }
 
-  [[nodiscard]] const FilePlaces& places() const { return places_; }
-
  protected:
   FileCopies copies_;
   FilesInPlace in_place_;
-  FilePlaces places_;
 };
 
 /// Reads the disk, once per file, and keeps what it read for the other ranks and the campaign.
@@ -70,8 +61,7 @@ class DiskFiles final : public SentFiles {
 
   /// @throws Error(no_input)  when the file cannot be read
   const std::string& bytes(const std::string& path) override;
-  options::FileInPlace in_place(const std::string& path) override;
-  std::string place(const std::string& path) override;
+  options::FileInPlace in_place(const std::string& path, bool wants_checksum) override;
 
  private:
   [[nodiscard]] std::string free_name(const std::filesystem::path& path,

@@ -263,7 +263,7 @@ std::string to_text(const FailureReport& report) {
   std::string text;
   std::string heading = "failed";
   add_line(text, heading,
-           fmt::format("{} runs ({:.2g} %)", text_of(report.all), 100.0 * share(report.all)));
+           fmt::format("{} runs ({:.3g} %)", text_of(report.all), 100.0 * share(report.all)));
   if (report.all.num_failed == 0) {
     return text;
   }

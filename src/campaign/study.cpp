@@ -26,6 +26,7 @@ struct Draft {
   std::string model_type;
   model::ModelFactory make_model;
   bool model_keeps_timeout = false;
+  std::vector<std::string> harmless_model_keys;
   Isolation isolation = Isolation::none;
   InferenceBlock inference;
   evaluation::EvaluationOptions evaluation;
@@ -97,6 +98,7 @@ Node read_model(const model::ModelRegistry& registry, const Cursor& at, Draft& t
   Node keys = Node::make_map();
   target.make_model = type->read(at, sizes, keys);
   target.model_keeps_timeout = type->keeps_timeout;
+  target.harmless_model_keys = type->harmless_keys;
   Node resolved = Node::make_map();
   Node type_name = Node::make_scalar(type->name);
   type_name.origin = type_key.node->origin;
@@ -218,6 +220,7 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
           .model_type = std::move(draft.model_type),
           .make_model = limited_in_time(draft),
           .model_keeps_timeout = draft.model_keeps_timeout,
+          .harmless_model_keys = std::move(draft.harmless_model_keys),
           .isolation = draft.isolation,
           .inference = draft.inference.run_vi,
           .initial = std::move(draft.inference.initial),

@@ -72,7 +72,7 @@ Row<PluginOptions> library_row() {
     if (!path) {
       return Node{};
     }
-    const options::FileInPlace file = at.reader->files().in_place(*path);
+    const options::FileInPlace file = at.reader->files().in_place(*path, true);
     target.library = file.path;
     target.found_checksum = file.checksum;
     return Node::make_text(file.path);

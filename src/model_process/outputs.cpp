@@ -6,9 +6,10 @@
 #include <fmt/format.h>
 #include <regex.h>
 
+#include "dakota/foreign_text.hpp"
+#include "dakota/number.hpp"
+#include "dakota/results_file.hpp"
 #include "invar/core/error.hpp"
-#include "model_process/foreign_text.hpp"
-#include "model_process/results.hpp"
 
 namespace invar::model_process {
 namespace {
@@ -94,7 +95,8 @@ std::vector<std::string> words_by_pattern(const Output& output,
     }
   }
   if (found.empty()) {
-    throw Missing{fmt::format("nothing in {} matches {}", output.file, quoted(output.pattern))};
+    throw Missing{
+        fmt::format("nothing in {} matches {}", output.file, dakota::quoted(output.pattern))};
   }
   if (output.match == Output::Match::first) {
     found.resize(1);
@@ -138,19 +140,19 @@ model::ModelResult pick_outputs(
       const std::vector<std::string> lines = split(*text, "\n", false);
       for (const std::string& word :
            output.line == 0 ? words_by_pattern(output, lines) : words_by_place(output, lines)) {
-        const auto value = parse_number(word);
+        const auto value = dakota::parse_number(word);
         if (!value) {
           throw Missing{
-              fmt::format("expected a number in {}, found {}", output.file, quoted(word))};
+              fmt::format("expected a number in {}, found {}", output.file, dakota::quoted(word))};
         }
         values.push_back(*value);
       }
     }
   } catch (const Missing& missing) {
-    return bad_output(missing.reason);
+    return dakota::bad_output(missing.reason);
   }
   if (static_cast<Eigen::Index>(values.size()) != num_qois) {
-    return bad_output(
+    return dakota::bad_output(
         fmt::format("expected {} numbers in the outputs, found {}", num_qois, values.size()));
   }
   model::ModelResult result;

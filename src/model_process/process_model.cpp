@@ -11,10 +11,10 @@
 
 #include <fmt/format.h>
 
-#include "model_process/foreign_text.hpp"
+#include "dakota/foreign_text.hpp"
+#include "dakota/parameter_file.hpp"
+#include "dakota/results_file.hpp"
 #include "model_process/outputs.hpp"
-#include "model_process/parameter_file.hpp"
-#include "model_process/results.hpp"
 #include "model_process/run_directory.hpp"
 #include "model_process/runner.hpp"
 #include "model_process/template_text.hpp"
@@ -63,6 +63,9 @@ class ProcessModel final : public model::Model {
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
+  [[nodiscard]] model::Capabilities capabilities() const override {
+    return {.jacobian = options_.gradients};
+  }
   void limit_time(double timeout_s) override { timeout_s_ = timeout_s; }
 
   model::ModelResult evaluate(const model::ModelRequest& request) override {
@@ -78,7 +81,7 @@ class ProcessModel final : public model::Model {
       const std::string id =
           request.id >= 0 ? std::to_string(request.id) : fmt::format("run-{}", ::getpid());
       RunDirectory directory(options_.work_directory, id);
-      model::ModelResult result = run_in(directory, request.parameters, id);
+      model::ModelResult result = run_in(directory, request, id);
       const bool has_failed = !result.is_ok() || !result.qois.allFinite();
       if (options_.keep == Keep::all || (options_.keep == Keep::failed && has_failed)) {
         directory.keep();
@@ -101,13 +104,31 @@ class ProcessModel final : public model::Model {
     return command;
   }
 
-  void furnish(const RunDirectory& directory, const Eigen::VectorXd& parameters,
+  /// What params.in asks for.
+  [[nodiscard]] dakota::Request as_dakota_has_it(const model::ModelRequest& request,
+                                                 const std::string& id) const {
+    dakota::Request asked{.variables = sizes_.parameter_names,
+                          .values = request.parameters,
+                          .responses = {},
+                          .active_set = {},
+                          .derivative_variables = {},
+                          .evaluation_id = id};
+    const int wanted = dakota::wants_value | (request.wants_jacobian ? dakota::wants_gradient : 0);
+    for (Eigen::Index i = 0; i < sizes_.num_qois; ++i) {
+      asked.responses.push_back(dakota::qoi_label(i));
+      asked.active_set.push_back(wanted);
+    }
+    for (Eigen::Index i = 0; i < sizes_.num_parameters; ++i) {
+      asked.derivative_variables.push_back(i);
+    }
+    return asked;
+  }
+
+  void furnish(const RunDirectory& directory, const model::ModelRequest& request,
                const std::string& id) const {
+    const Eigen::VectorXd& parameters = request.parameters;
     directory.write(parameters_name,
-                    parameter_file(options_.parameters, {.names = sizes_.parameter_names,
-                                                         .parameters = parameters,
-                                                         .num_qois = sizes_.num_qois,
-                                                         .evaluation_id = id}));
+                    dakota::parameter_file(options_.parameters, as_dakota_has_it(request, id)));
     for (const InputFile& file : options_.templates) {
       directory.write(file.name, render(file.source, sizes_.parameter_names, parameters));
     }
@@ -119,13 +140,13 @@ class ProcessModel final : public model::Model {
     }
   }
 
-  model::ModelResult run_in(const RunDirectory& directory, const Eigen::VectorXd& parameters,
+  model::ModelResult run_in(const RunDirectory& directory, const model::ModelRequest& request,
                             const std::string& id) {
-    furnish(directory, parameters, id);
+    furnish(directory, request, id);
     const RunEnding ending = runner_.run(directory.path().string(), timeout_s_);
     switch (ending.kind) {
       case RunEnding::Kind::ended:
-        return judge(directory, ending.value);
+        return judge(directory, ending.value, request.wants_jacobian);
       case RunEnding::Kind::late:
         return {.status = Status::timeout,
                 .message = fmt::format("no answer within {} s (evaluation.timeout_s){}",
@@ -140,11 +161,12 @@ class ProcessModel final : public model::Model {
     }
   }
 
-  [[nodiscard]] model::ModelResult judge(const RunDirectory& directory, int status) const {
+  [[nodiscard]] model::ModelResult judge(const RunDirectory& directory, int status,
+                                         bool has_gradients) const {
     const bool is_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     model::ModelResult result;
     if (is_well || WIFEXITED(status)) {
-      result = read_results(directory);
+      result = read_results(directory, has_gradients);
     }
     // A program that says that it failed may say so with its exit code, too.
     if (!is_well && result.status != Status::model_failed) {
@@ -157,22 +179,30 @@ class ProcessModel final : public model::Model {
     return result;
   }
 
-  [[nodiscard]] model::ModelResult read_results(const RunDirectory& directory) const {
+  [[nodiscard]] model::ModelResult read_results(const RunDirectory& directory,
+                                                bool has_gradients) const {
     const auto read = [&](const std::string& name) { return directory.read(name); };
     if (options_.results == ResultsFormat::outputs) {
       return pick_outputs(options_.outputs, sizes_.num_qois, read);
     }
     const auto text = read(results_name);
     if (!text) {
-      return bad_output(fmt::format("the program did not write {}", results_name));
+      return dakota::bad_output(fmt::format("the program did not write {}", results_name));
     }
-    return options_.results == ResultsFormat::json ? parse_json_results(*text, sizes_.num_qois)
-                                                   : parse_standard_results(*text, sizes_.num_qois);
+    const dakota::Expected expected{.num_qois = sizes_.num_qois,
+                                    .num_derivatives = has_gradients ? sizes_.num_parameters : 0};
+    model::ModelResult result = options_.results == ResultsFormat::json
+                                    ? dakota::parse_json_results(*text, expected)
+                                    : dakota::parse_standard_results(*text, expected);
+    if (result.status == Status::bad_output) {
+      result.message = fmt::format("{}: {}", results_name, result.message);
+    }
+    return result;
   }
 
   /// What the program said last on its error output, as the end of a message.
   static std::string last_words(const RunDirectory& directory) {
-    const std::string words = last_lines(directory.read_end(stderr_name));
+    const std::string words = dakota::last_lines(directory.read_end(stderr_name));
     return words.empty() ? "" : "; it said: " + words;
   }
 
@@ -222,6 +252,7 @@ void add_process_model(model::ModelRegistry& registry) {
       "process", "a program of any kind, run in a directory of its own for every evaluation",
       process_table(), make_process_model, process_problems);
   type.keeps_timeout = true;
+  type.harmless_keys = {"work_directory", "keep"};
   registry.add(std::move(type));
 }
 

@@ -35,11 +35,12 @@ std::string read_word(const Cursor& at, bool is_program) {
   if (!word) {
     return {};
   }
-  const std::string place = at.reader->files().place(*word);
-  if (place.empty() && is_program && word->find('/') != std::string::npos) {
+  const options::FileInPlace file = at.reader->files().in_place(*word);
+  if (is_program && (!file.is_there || file.is_folder) && word->find('/') != std::string::npos) {
     at.problem(fmt::format("there is no program `{}` beside the study file", *word));
   }
-  return place.empty() ? *word : place;
+  // A campaign's directory may have the name of a program.
+  return file.is_there && !(is_program && file.is_folder) ? file.path : *word;
 }
 
 Row<ProcessOptions> command_row() {
@@ -70,7 +71,7 @@ Row<ProcessOptions> work_directory_row() {
       "path",
       [](const Cursor& at, ProcessOptions& target) {
         const std::filesystem::path given = options::read_text(at).value_or("runs");
-        const std::filesystem::path base = at.reader->files().place(".");
+        const std::filesystem::path base = at.reader->files().in_place(".").path;
         target.work_directory = (base / given).lexically_normal().string();
         return Node::make_text(target.work_directory);
       });
@@ -104,7 +105,8 @@ Row<ProcessOptions> files_row(const std::string& key, Files member, const std::s
               source = at.reader->files().bytes(*path);
               kept = at.reader->files().stored_name(*path);
             } else {
-              kept = source = at.reader->files().place(*path);
+              const options::FileInPlace place = at.reader->files().in_place(*path);
+              kept = source = place.is_there ? place.path : "";
             }
           } catch (const Error& error) {
             file.problem(error.what(), error.kind());
@@ -204,6 +206,9 @@ const options::Table<ProcessOptions>& process_table() {
           "how QoIs are read: from results.out as Dakota does or in JSON, or picked out "
           "of other files"),
       outputs_row(),
+      options::boolean("gradients", &ProcessOptions::gradients,
+                       "whether the program writes gradients into results.out where params.in asks "
+                       "for them (an active set of 3)"),
       files_row("templates", &ProcessOptions::templates,
                 "input files in which {{name}}, {{name:.6e}} and {name} stand for parameters, "
                 "rendered for every run; a file or {file: path, as: name}",
@@ -228,6 +233,9 @@ std::vector<model::OptionProblem> process_problems(const ProcessOptions& options
     problems.push_back({"outputs", options.outputs.empty()
                                        ? "`results: outputs` needs to know where the QoIs stand"
                                        : "goes with `results: outputs`"});
+  }
+  if (options.gradients && options.results == ResultsFormat::outputs) {
+    problems.push_back({"gradients", "`results: outputs` has values alone"});
   }
   for (const Output& output : options.outputs) {
     const bool has_pattern = !output.pattern.empty();

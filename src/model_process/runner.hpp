@@ -31,7 +31,7 @@ inline constexpr const char* stderr_name = "stderr.txt";
 /// process - its memory, signals, descriptors - matters to a run.
 ///
 /// It stands in a session of its own and takes in what a program leaves behind. When this process
-/// dies in whatever way, it kills what runs and leaves.
+/// dies in whatever way, it ends what runs and leaves.
 ///
 /// MPI: Local.
 class Runner {

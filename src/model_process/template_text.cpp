@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "dakota/foreign_text.hpp"
 #include "invar/core/error.hpp"
-#include "model_process/foreign_text.hpp"
 
 namespace invar::model_process {
 namespace {
@@ -24,7 +24,7 @@ std::string formatted(double value, const std::string& format, const std::string
   } catch (const fmt::format_error& error) {
     throw Error(ErrorKind::config,
                 fmt::format("expected a format such as .6e behind `{}:`, found {} ({})", name,
-                            quoted(format), error.what()));
+                            dakota::quoted(format), error.what()));
   }
 }
 
@@ -62,7 +62,7 @@ std::string render(const std::string& text, const std::vector<std::string>& name
     } else if (found == names.end()) {
       throw Error(ErrorKind::config,
                   fmt::format("expected the name of a parameter between double braces, found {}",
-                              quoted(inside)));
+                              dakota::quoted(inside)));
     } else {
       const std::string format =
           colon < inside.size() ? without_blanks(inside.substr(colon + 1)) : "";

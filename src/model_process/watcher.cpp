@@ -20,8 +20,8 @@
 
 #include "invar/isolation/deadline.hpp"
 #include "invar/isolation/process_tools.hpp"
+#include "invar/model_process/process_model.hpp"
 #include "model_process/kept_text.hpp"
-#include "model_process/parameter_file.hpp"
 #include "model_process/runner.hpp"
 
 namespace invar::model_process {
@@ -29,7 +29,8 @@ namespace {
 
 using isolation::Descriptor;
 
-// After the timeout a program may clean up for so long.
+// After the timeout, or the end of who wanted it, a program may clean up for so long: one that only
+// stands for others, such as srun, takes those with it.
 constexpr double grace_s = 0.5;
 constexpr int start_failed = 127;
 
@@ -69,7 +70,8 @@ void close_all_but(int wanted) {
   }
 }
 
-/// The program itself, in the process that was forked for it.
+/// The program itself, in the process that was forked for it: until it is the program it lives in
+/// the watcher's memory, and may change nothing there.
 [[noreturn]] void become_program(const std::vector<char*>& arguments, const std::string& directory,
                                  const std::array<Pipe*, 3>& pipes) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -149,8 +151,11 @@ class Watcher {
     if (trouble.writing.get() < 0) {
       return {.kind = RunEnding::Kind::not_started, .value = errno};
     }
-    const pid_t program = ::fork();
+    // This process has the memory of a rank, perhaps gigabytes of it, and a fork would copy the
+    // tables of its pages for every run.
+    const pid_t program = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
     if (program == 0) {
+      // It calls the kernel alone. NOLINTNEXTLINE(clang-analyzer-unix.Vfork)
       become_program(arguments_, directory, {&out, &err, &trouble});
     }
     if (program < 0) {
@@ -176,10 +181,18 @@ class Watcher {
   RunEnding wait_for(pid_t program, double timeout_s, const std::array<KeptText*, 2>& outputs) {
     RunEnding ending{.kind = RunEnding::Kind::ended};
     isolation::Deadline deadline(timeout_s);
+    bool is_told_to_end = false;
+    bool is_abandoned = false;
+    const auto tell_to_end = [&] {
+      ::kill(-program, is_told_to_end ? SIGKILL : SIGTERM);
+      is_told_to_end = true;
+      deadline = isolation::Deadline(grace_s);
+    };
     while (true) {
       std::array<pollfd, 4> sources = {
           {{.fd = signals_.get(), .events = POLLIN, .revents = 0},
-           {.fd = orders_.get(), .events = 0, .revents = 0},  // says when the other end is closed
+           // says when the other end is closed
+           {.fd = is_abandoned ? -1 : orders_.get(), .events = 0, .revents = 0},
            {.fd = outputs[0]->descriptor(), .events = POLLIN, .revents = 0},
            {.fd = outputs[1]->descriptor(), .events = POLLIN, .revents = 0}}};
       const int nap_ms = deadline.begin_nap_ms();
@@ -194,14 +207,13 @@ class Watcher {
         break;
       }
       if (sources[1].revents != 0) {
-        ::kill(-program, SIGKILL);
-        break;
-      }
-      if (deadline.is_over()) {
-        const bool is_first = ending.kind == RunEnding::Kind::ended;
-        ::kill(-program, is_first ? SIGTERM : SIGKILL);
+        is_abandoned = true;
+        if (!is_told_to_end) {
+          tell_to_end();
+        }
+      } else if (deadline.is_over()) {
         ending.kind = RunEnding::Kind::late;
-        deadline = isolation::Deadline(grace_s);
+        tell_to_end();
       }
     }
     ::kill(-program, SIGKILL);  // its number is not given out again before waitpid

@@ -25,6 +25,7 @@ int number_in(const char* variable) {
 struct Trace {
   const char* variable;
   const char* launcher;
+  bool is_certain = true;
 };
 
 // The innermost launcher first: mpirun in a Slurm job counts, not the job's size. SLURM_NTASKS
@@ -32,14 +33,14 @@ struct Trace {
 constexpr std::array<Trace, 4> traces = {{{"OMPI_COMM_WORLD_SIZE", "Open MPI mpirun"},
                                           {"PMI_SIZE", "PMI mpiexec"},
                                           {"SLURM_STEP_NUM_TASKS", "Slurm srun"},
-                                          {"SLURM_NTASKS", "Slurm srun"}}};
+                                          {"SLURM_NTASKS", "Slurm srun", false}}};
 
 }  // namespace
 
 Launch launch_from_environment() {
   for (const Trace& trace : traces) {
     if (const int size = number_in(trace.variable); size > 0) {
-      return {.launcher = trace.launcher, .num_ranks = size};
+      return {.launcher = trace.launcher, .num_ranks = size, .is_certain = trace.is_certain};
     }
   }
   return {};

@@ -66,6 +66,24 @@ TEST_F(ProcessCampaign, IsTheSameAfterAResumeFromElsewhere) {
               HasSubstr((folder_ / "solver.sh").string()));
 }
 
+TEST_F(ProcessCampaign, GoesOnWithOtherDirectoriesForItsRuns) {
+  ASSERT_EQ(invar("run study-shell.yaml --campaign reference").exit_code, 0);
+  ASSERT_EQ(invar("run study-shell.yaml --stop-after 2").exit_code, 75);
+
+  const ProgramResult refused = invar("resume campaign --set model.append_files=false");
+  const ProgramResult resumed =
+      invar(fmt::format("resume campaign --set model.keep=all --set model.work_directory={}",
+                        (folder_ / "d").string()));
+
+  EXPECT_EQ(refused.exit_code, 78) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("model.append_files: true -> false"));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(difference("reference", "campaign"), "");
+  EXPECT_FALSE(fs::is_empty(folder_ / "d"));
+  EXPECT_THAT(read_file(folder_ / "campaign/log.txt"),
+              HasSubstr("changed: model.keep: failed -> all"));
+}
+
 TEST_F(ProcessCampaign, MayRunBesideAModelProcess) {
   ASSERT_EQ(invar("run study-shell.yaml --campaign reference").exit_code, 0);
 

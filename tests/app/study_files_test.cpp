@@ -67,6 +67,27 @@ TEST(DiskFiles, SayWhichFileCannotBeReadAndWhy) {
   EXPECT_TRUE(files.copies().empty());
 }
 
+TEST(DiskFiles, SayWhatStaysWhereItIs) {
+  const test::Folder folder;
+  folder.write("model.py", "x");
+  DiskFiles files(folder.path());
+
+  const options::FileInPlace program = files.in_place("model.py", false);
+  EXPECT_EQ(program.path, (folder.path() / "model.py").string());
+  EXPECT_TRUE(program.is_there);
+  EXPECT_EQ(program.checksum, "");
+  EXPECT_NE(files.in_place("model.py", true).checksum, "");
+  EXPECT_FALSE(files.in_place("none", true).is_there);
+  EXPECT_EQ(files.in_place("none", true).checksum, "");
+  EXPECT_FALSE(files.in_place("", false).is_there);
+  EXPECT_TRUE(files.in_place("/no/such/file", false).is_there);  // taken as it is
+
+  SentFiles sent({}, files.files_in_place());
+  EXPECT_EQ(sent.in_place("model.py", true).checksum, files.in_place("model.py", true).checksum);
+  EXPECT_FALSE(sent.in_place("none", false).is_there);
+  EXPECT_EQ(error_of([&] { sent.in_place("other", false); }).kind(), ErrorKind::no_input);
+}
+
 TEST(SentFiles, AnswerAsTheFilesThatWereRead) {
   const test::Folder folder;
   folder.write("obs.csv", "1");

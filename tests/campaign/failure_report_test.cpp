@@ -142,6 +142,7 @@ TEST(FailureReport, HasNothingToCompareWhenAllOrNoneFailed) {
   EXPECT_EQ(to_text(none), "failed        0 of 100 runs (0 %)\n");
   EXPECT_EQ(all.all.num_failed, 100);
   EXPECT_THAT(all.parameters, IsEmpty());
+  EXPECT_THAT(to_text(all), HasSubstr("100 of 100 runs (100 %)"));
   EXPECT_THAT(to_text(all), HasSubstr("there is no good run to compare with"));
   EXPECT_EQ(report_failures(RunOutcomes{}).all.num_runs, 0);
 }

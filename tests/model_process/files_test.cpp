@@ -1,67 +1,15 @@
-// What is written for a program, and what is picked out of its files.
+// What is rendered for a program, and what is picked out of its files.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "invar/core/error.hpp"
-#include "model_process/foreign_text.hpp"
 #include "model_process/outputs.hpp"
-#include "model_process/parameter_file.hpp"
 #include "model_process/template_text.hpp"
 
 namespace invar::model_process {
 namespace {
 
 using ::testing::HasSubstr;
-
-Inputs inputs() {
-  return {.names = {"x1", "x_2"},
-          .parameters = Eigen::Vector2d(-1.2, 0.1),
-          .num_qois = 1,
-          .evaluation_id = "7"};
-}
-
-// The layout of Dakota 6.19's writers, but for the digits.
-TEST(ParameterFile, IsDakotasStandardFormat) {
-  EXPECT_EQ(parameter_file(ParametersFormat::standard, inputs()),
-            "                                          2 variables\n"
-            "                    -1.2000000000000000e+00 x1\n"
-            "                     1.0000000000000001e-01 x_2\n"
-            "                                          1 functions\n"
-            "                                          1 ASV_1:qoi_1\n"
-            "                                          2 derivative_variables\n"
-            "                                          1 DVV_1:x1\n"
-            "                                          2 DVV_2:x_2\n"
-            "                                          0 analysis_components\n"
-            "                                          7 eval_id\n"
-            "                                          0 metadata\n");
-}
-
-TEST(ParameterFile, IsDakotasApreproFormat) {
-  const std::string text = parameter_file(ParametersFormat::aprepro, inputs());
-
-  EXPECT_THAT(text,
-              HasSubstr("                    { DAKOTA_VARS     =                      2 }\n"
-                        "                    { x1              = -1.2000000000000000e+00 }\n"
-                        "                    { x_2             = 1.0000000000000001e-01 }\n"
-                        "                    { DAKOTA_FNS      =                      1 }\n"
-                        "                    { ASV_1:qoi_1     =                      1 }\n"));
-  EXPECT_THAT(text, HasSubstr("{ DAKOTA_EVAL_ID  =                      7 }"));
-}
-
-TEST(ParameterFile, GivesTheSameBitsBackInJson) {
-  Inputs odd = inputs();
-  odd.names[0] = "a \"name\"";
-  odd.parameters = Eigen::Vector2d(1.0 / 3.0, 5e-324);
-
-  const auto root = nlohmann::json::parse(parameter_file(ParametersFormat::json, odd));
-
-  EXPECT_EQ(root.at("variables").at(0).at("value"), 1.0 / 3.0);
-  EXPECT_EQ(root.at("variables").at(1).at("value"), 5e-324);
-  EXPECT_EQ(root.at("variables").at(0).at("label"), "a \"name\"");
-  EXPECT_EQ(root.at("responses"), nlohmann::json::parse(R"([{"label":"qoi_1","active_set":1}])"));
-  EXPECT_EQ(root.at("eval_id"), "7");
-}
 
 std::string rendered(const std::string& text) {
   return render(text, {"x1", "x_2"}, Eigen::Vector2d(-1.2, 0.1));
@@ -141,13 +89,6 @@ TEST(Outputs, KnowBadPatterns) {
   EXPECT_EQ(pattern_problem("a (b)"), "");
   EXPECT_THAT(pattern_problem("a ("), HasSubstr("("));
   EXPECT_THAT(pattern_problem("a"), HasSubstr("no group"));
-}
-
-TEST(ForeignText, FitsIntoAMessage) {
-  EXPECT_EQ(shortened(" a\r\nb\x1b\xc3 "), "a | b??");
-  EXPECT_EQ(shortened("abcdef", 3), "abc...");
-  EXPECT_EQ(last_lines("one\ntwo\nthree\n", 8), "...three");
-  EXPECT_EQ(last_lines("\n\n"), "");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Holds the listings of jobs/couple-program/README.md against the files that the tests run.
+"""Holds the listings of the READMEs of jobs against the files that the tests run.
 
 usage: listings.py SOURCE_DIRECTORY
 """
@@ -6,11 +6,14 @@ import pathlib
 import re
 import sys
 
-folder = pathlib.Path(sys.argv[1]) / "jobs/couple-program"
-text = (folder / "README.md").read_text(encoding="utf-8")
-listings = re.findall(r"<!-- (?:file|lines of) (\S+?)(?:: \w+)? -->\n```\w*\n(.*?)```", text, re.DOTALL)
-assert len(listings) == 4, f"expected 4 listings, found {len(listings)}"
-for name, listing in listings:
-    if listing not in (folder / name).read_text(encoding="utf-8"):
-        sys.exit(f"README.md shows something else than {name}")
+NUM_LISTINGS = {"couple-program": 5, "dakota-driver": 2, "from-run-vi": 2}
+
+for job, num_listings in NUM_LISTINGS.items():
+    folder = pathlib.Path(sys.argv[1]) / "jobs" / job
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    listings = re.findall(r"<!-- (?:file|lines of) (\S+?)(?:: \w+)? -->\n```\w*\n(.*?)```", text, re.DOTALL)
+    assert len(listings) == num_listings, f"{job}: expected {num_listings} listings, found {len(listings)}"
+    for name, listing in listings:
+        if listing not in (folder / name).read_text(encoding="utf-8"):
+            sys.exit(f"jobs/{job}/README.md shows something else than {name}")
 print("the listings are those of the files")

@@ -21,11 +21,13 @@ using ::testing::IsEmpty;
 /// Files in memory, which stand in /study.
 class PlacedFiles final : public test::MemoryFiles {
  public:
-  std::string place(const std::string& path) override {
-    if (path == ".") {
-      return "/study/";
+  options::FileInPlace in_place(const std::string& path, bool /*wants_checksum*/) override {
+    if (path.starts_with('/')) {
+      return {.path = path, .is_there = true};
     }
-    return path.starts_with('/') ? path : texts.count(path) != 0 ? "/study/" + path : "";
+    return {.path = path == "." ? "/study/" : "/study/" + path,
+            .is_there = path == "." || path == "folder" || texts.count(path) != 0,
+            .is_folder = path == "." || path == "folder"};
   }
 };
 
@@ -74,6 +76,12 @@ TEST_F(ProcessOptionsTest, TakesPathsFromTheFolderOfTheStudy) {
   EXPECT_EQ(values.templates.at(0).name, "in.txt");
   EXPECT_EQ(values.templates.at(0).source, "{{a}}");
   EXPECT_EQ(values.link.at(0).source, "/study/mesh");
+}
+
+TEST_F(ProcessOptionsTest, TakesNoFolderForAProgram) {
+  EXPECT_THAT(read(map({{"command", scalars({"folder", "folder"})}})).command,
+              ElementsAre("folder", "/study/folder"));
+  EXPECT_THAT(problems_, IsEmpty());
 }
 
 TEST_F(ProcessOptionsTest, ResolvesToWhatReadsBackInAnotherFolder) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +124,64 @@ TEST_F(Process, SaysWhatIsWrongWithTheResults) {
   expect("echo 1 2 3 > $2", Status::bad_output, "expected 2 numbers, found 3");
   expect("echo 1 2x > $2", Status::bad_output, "found `2x`");
   expect("head -c 1000 /dev/urandom > $2", Status::bad_output, "results.out");
+  expect("printf '1 2.0e' > $2", Status::bad_output, "found `2.0e`");
+  expect("printf '1.5D+0x 2' > $2", Status::bad_output, "found `1.5D+0x`");
+  expect("ln -s /dev/zero $2", Status::bad_output, "did not write results.out");
+  expect("truncate -s 100G $2", Status::bad_output, "results.out");
+  expect("rm -r $PWD", Status::bad_output, "did not write results.out");
+}
+
+TEST_F(Process, TakesTheExponentsOfFortran) {
+  const model::ModelResult result = run("echo 1.25D+01 -2d-1 > $2");
+
+  EXPECT_TRUE(result.is_ok()) << result.message;
+  EXPECT_EQ(result.qois, Eigen::Vector2d(12.5, -0.2));
+}
+
+TEST_F(Process, SurvivesAProgramThatKillsOrStopsAllThatItReaches) {
+  expect("kill -KILL 0", Status::crashed, "killed by signal 9");
+  expect("sleep 987657 & kill -KILL 0", Status::crashed, "killed by signal 9");
+  EXPECT_EQ(num_processes_with("987657"), 0);
+  EXPECT_EQ(run("kill -STOP $$", 0.2).status, Status::timeout);
+}
+
+TEST_F(Process, SaysThatAFileGrewBeyondItsLimit) {
+  expect("trap '' 25; ulimit -f 0; echo 1 2 > $2; exit 0", Status::bad_output,
+         "expected 2 numbers, found 0");
+  expect("ulimit -f 8; exec head -c 1000000 /dev/zero > $2", Status::crashed,
+         "killed by signal 25 (File size limit exceeded)");
+}
+
+TEST_F(Process, SurvivesAProgramThatFillsTheDisk) {
+  fs::create_directory(folder_ / "disk");
+  if (::mount("none", (folder_ / "disk").c_str(), "tmpfs", 0, "size=256k") != 0) {
+    GTEST_SKIP() << "needs the right to mount";
+  }
+  struct Unmount {
+    std::string path;
+    ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
+  } const at_last{(folder_ / "disk").string()};
+  ProcessOptions options = shell(
+      "test -e ../../full || { echo 1 2 > $2; exit; }; head -c 1000000 /dev/zero > big; echo why; "
+      "echo 1 2 > $2");
+  options.work_directory = (folder_ / "disk/runs").string();
+  {
+    const auto model = make(options);
+    ASSERT_TRUE(model->evaluate(Eigen::Vector2d(1, 2)).is_ok());
+    test::write_file(folder_ / "disk/full", "");
+
+    const model::ModelResult filled = model->evaluate(Eigen::Vector2d(1, 2));
+    const model::ModelResult on_full_disk = model->evaluate(Eigen::Vector2d(1, 2));
+    fs::remove_all(folder_ / "disk/runs");
+    fs::remove(folder_ / "disk/full");
+    const model::ModelResult mended = model->evaluate(Eigen::Vector2d(1, 2));
+
+    EXPECT_THAT(filled.status, ::testing::AnyOf(Status::crashed, Status::bad_output));
+    EXPECT_EQ(on_full_disk.status, Status::transport) << on_full_disk.message;
+    EXPECT_THAT(on_full_disk.message, HasSubstr("No space left on device"));
+    EXPECT_TRUE(mended.is_ok()) << mended.message;
+  }
+  EXPECT_EQ(::umount((folder_ / "disk").c_str()), 0);  // nobody is left who uses it
 }
 
 TEST_F(Process, EndsAProgramThatTakesTooLong) {
@@ -149,7 +208,10 @@ TEST_F(Process, GivesAProgramTheTimeToCleanUp) {
 TEST_F(Process, EndsWhatTheProgramLeavesBehind) {
   for (const char* script :
        {"sleep 987652 & echo 1 2 > $2", "setsid sleep 987652 & sleep 0.05; echo 1 2 > $2",
-        "exec >&- 2>&-; (setsid sh -c 'sleep 987652; true' &) ; sleep 0.05; echo 1 2 > $2"}) {
+        "exec >&- 2>&-; (setsid sh -c 'sleep 987652; true' &) ; sleep 0.05; echo 1 2 > $2",
+        "setsid sh -c '(trap \"\" TERM HUP; cd /; sleep 987652 >/dev/null 2>&1) & exit' & wait; "
+        "sleep 0.05; echo 1 2 > $2",
+        "for i in 1 2 3 4 5 6 7 8; do (setsid sleep 987652 &) & done; sleep 0.05; echo 1 2 > $2"}) {
     const model::ModelResult result = run(script);
 
     EXPECT_TRUE(result.is_ok()) << script << result.message;
@@ -264,6 +326,30 @@ TEST_F(Process, LeavesNothingWhenTheRankDies) {
   EXPECT_EQ(num_processes_with("987654"), 0);
 }
 
+TEST_F(Process, GivesAProgramTheTimeToCleanUpWhenTheRankDies) {
+  const pid_t rank = ::fork();
+  if (rank == 0) {
+    run("trap 'echo gone > cleaned; exit 0' TERM; : > ready; sleep 987656 & wait");
+    ::_exit(0);
+  }
+  const auto wait_for = [this](const std::string& name) {
+    for (int i = 0; i < 500 && !fs::exists(folder_ / "runs/17" / name); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return fs::exists(folder_ / "runs/17" / name);
+  };
+  ASSERT_TRUE(wait_for("ready"));
+
+  ::kill(rank, SIGKILL);
+  ::waitpid(rank, nullptr, 0);
+
+  EXPECT_TRUE(wait_for("cleaned"));
+  for (int i = 0; i < 500 && num_processes_with("987656") > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(num_processes_with("987656"), 0);
+}
+
 TEST_F(Process, LeaksNothingOverTwoHundredRuns) {
   const auto model = make(shell("case $(cat $1) in *-1.*) exit 1;; esac; echo 1 2 > $2"));
   const auto num_descriptors = [] {
@@ -283,6 +369,39 @@ TEST_F(Process, LeaksNothingOverTwoHundredRuns) {
   EXPECT_EQ(num_descriptors(), before);
   EXPECT_EQ(num_children(), 1);
   EXPECT_EQ(kept().size(), 20U);
+}
+
+TEST_F(Process, LeaksNothingWhateverTheProgramDoes) {
+  const auto model = make(shell("sh -c \"$(cat ../../next)\" sh $1 $2"));
+  model->limit_time(0.3);
+  const auto num_descriptors = [](const std::string& process) {
+    return std::distance(fs::directory_iterator("/proc/" + process + "/fd"),
+                         fs::directory_iterator());
+  };
+  const auto children = [](const std::string& process) {
+    return read_file("/proc/" + process + "/task/" + process + "/children");
+  };
+  test::write_file(folder_ / "next", "echo 1 2 > $2");
+  ASSERT_TRUE(model->evaluate(Eigen::Vector2d(1, 2)).is_ok());
+  const std::string own = std::to_string(::getpid());
+  const std::string watcher = std::to_string(std::stoi(children(own)));
+  const auto own_before = num_descriptors(own);
+  const auto watcher_before = num_descriptors(watcher);
+
+  for (const char* script :
+       {"exit 3", "kill -SEGV $$", "exec >&- 2>&-; sleep 0.05", "sleep 987658", ": > $2",
+        "mkdir $2", "setsid sleep 987658 & echo 1 2 > $2", "(setsid sleep 987658 &) &",
+        "kill -STOP $$", "trap '' TERM; while true; do :; done", "rm -r $PWD", "kill -KILL 0",
+        "head -c 3000000 /dev/zero", "exec 1<&0; cat"}) {
+    test::write_file(folder_ / "next", script);
+    model->evaluate(Eigen::Vector2d(1, 2));
+
+    EXPECT_EQ(num_processes_with("987658"), 0) << script;
+    EXPECT_EQ(children(watcher), "") << script;
+    EXPECT_EQ(num_descriptors(own), own_before) << script;
+    EXPECT_EQ(num_descriptors(watcher), watcher_before) << script;
+  }
+  EXPECT_EQ(children(own), watcher + " ");
 }
 
 TEST_F(Process, PutsLinksCopiesAndTemplatesIntoTheDirectory) {

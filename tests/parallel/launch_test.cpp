@@ -52,6 +52,14 @@ TEST_F(LaunchTest, CountsTheTasksOfASlurmStepRatherThanOfTheJob) {
   EXPECT_EQ(launch_from_environment().num_ranks, 1);
 }
 
+TEST_F(LaunchTest, TellsAStepOfSlurmFromItsAllocation) {
+  ::setenv("SLURM_NTASKS", "8", 1);
+  EXPECT_FALSE(launch_from_environment().is_certain);
+
+  ::setenv("SLURM_STEP_NUM_TASKS", "8", 1);
+  EXPECT_TRUE(launch_from_environment().is_certain);
+}
+
 TEST_F(LaunchTest, RefusesToWorkAloneWhenSeveralWereStarted) {
   ::setenv("SLURM_NTASKS", "8", 1);
 

@@ -45,8 +45,9 @@ struct Study {
   space::Observations observations;
   std::string model_type;
   model::ModelFactory make_model;
-  bool model_keeps_timeout = false;       // nobody else has to
-  Isolation isolation = Isolation::none;  // for whoever hands out `make_model`
+  bool model_keeps_timeout = false;              // nobody else has to
+  std::vector<std::string> harmless_model_keys;  // of `model:`, without a part in the answers
+  Isolation isolation = Isolation::none;         // for whoever hands out `make_model`
   vi::RunViOptions inference;
   InitialOptions initial;
   evaluation::EvaluationOptions evaluation;

@@ -125,6 +125,8 @@ struct ModelType {
                              options::Node& resolved)>
       read;
   bool keeps_timeout = false;  // `evaluation.timeout_s` is the model's to keep: `limit_time`
+  /// Those of the keys that have no part in the answers: a campaign may go on with others.
+  std::vector<std::string> harmless_keys = {};
 };
 
 /// Something wrong with a model's options that no single key can see.

@@ -6,6 +6,7 @@
 
 #include <mpi.h>
 
+#include "invar/dakota/format.hpp"
 #include "invar/model/model.hpp"
 #include "invar/options/table.hpp"
 
@@ -15,11 +16,7 @@ namespace invar::model_process {
 enum class Keep { all, failed, none };
 
 /// How a program reads the parameters.
-enum class ParametersFormat {
-  standard,  // Dakota's parameters file
-  aprepro,   // the same as lines `{ name = value }`
-  json,
-};
+using dakota::ParametersFormat;
 
 /// How the QoIs are read.
 enum class ResultsFormat {
@@ -55,6 +52,7 @@ struct ProcessOptions {
   std::vector<InputFile> copy;
   ResultsFormat results = ResultsFormat::standard;
   std::vector<Output> outputs;  // one after the other
+  bool gradients = false;       // the program gives those that the active set asks for
 };
 
 /// The names of the two files in the directory of a run.

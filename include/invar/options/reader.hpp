@@ -14,10 +14,12 @@
 
 namespace invar::options {
 
-/// A file that a campaign does not copy but uses where it is, such as a library.
+/// Something that a campaign does not copy but uses where it is, such as a program or a library.
 struct FileInPlace {
-  std::string path;      // absolute
-  std::string checksum;  // of its bytes; "" where it cannot be read
+  std::string path;       // absolute
+  bool is_there = false;  // a path that is absolute in the study is taken as it is
+  bool is_folder = false;
+  std::string checksum = {};  // of its bytes, where that was wanted and it can be read; else ""
 };
 
 /// Gives the bytes and data sets of the files that a study names.
@@ -44,14 +46,10 @@ class Files {
   /// The name under which a campaign keeps its copy, such as "data/obs.csv".
   virtual std::string stored_name(const std::string& path) = 0;
 
-  /// A file that stays where it is; where nothing is known of a disk, one that cannot be read.
-  virtual FileInPlace in_place(const std::string& path) { return {.path = path, .checksum = {}}; }
-
-  /// The absolute path of something that is used where it is, such as a program: a relative path
-  /// is looked for beside the study file. "" where nothing is there; an absolute path is taken as
-  /// it is.
-  virtual std::string place(const std::string& path) {
-    return path.starts_with('/') ? path : std::string();
+  /// A file or a folder that stays where it is; where nothing is known of a disk, one that cannot
+  /// be read.
+  virtual FileInPlace in_place(const std::string& path, bool /*wants_checksum*/ = false) {
+    return {.path = path, .is_there = path.starts_with('/')};
   }
 };
 

@@ -6,8 +6,9 @@ namespace invar::parallel {
 
 /// Who started this process, and with how many others.
 struct Launch {
-  std::string launcher;  // "Open MPI mpirun", "Slurm srun", "PMI mpiexec", or "" for nobody
-  int num_ranks = 1;     // as the launcher says
+  std::string launcher;    // "Open MPI mpirun", "Slurm srun", "PMI mpiexec", or "" for nobody
+  int num_ranks = 1;       // as the launcher says
+  bool is_certain = true;  // false: an allocation of that size, in which this may well be alone
 };
 
 /// What the launcher left in the environment.

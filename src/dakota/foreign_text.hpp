@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-namespace invar::model_process {
+namespace invar::dakota {
 
 /// The beginning of a text that somebody else wrote, on one line and in printable characters, so
 /// that a message may hold it.
@@ -16,4 +16,4 @@ std::string last_lines(const std::string& text, std::size_t longest = 500);
 /// `shortened` in backquotes.
 std::string quoted(const std::string& text);
 
-}  // namespace invar::model_process
+}  // namespace invar::dakota

@@ -1,8 +1,8 @@
-#include "model_process/foreign_text.hpp"
+#include "dakota/foreign_text.hpp"
 
 #include <fmt/format.h>
 
-namespace invar::model_process {
+namespace invar::dakota {
 namespace {
 
 /// Without blanks at its ends; line ends as " | ", other bytes beyond ASCII as question marks.
@@ -47,4 +47,4 @@ std::string quoted(const std::string& text) {
   return fmt::format("`{}`", shortened(text));
 }
 
-}  // namespace invar::model_process
+}  // namespace invar::dakota
