@@ -9,31 +9,53 @@ namespace invar::app {
 
 /// The command line, parsed.
 struct Arguments {
-  enum class Command { none, run, resume, check, explain, show, pack, replay, serve, rescore };
+  enum class Command {
+    none,
+    run,
+    resume,
+    check,
+    explain,
+    show,
+    pack,
+    replay,
+    serve,
+    rescore,
+    doctor
+  };
 
   Command command = Command::none;
-  std::string study;                    // of run, check, serve; of resume, rescore: a changed study
-  std::string directory;                // of resume, show, pack, replay, rescore
-  std::string key;                      // of explain
-  std::vector<std::string> overrides;   // --set key=value
-  std::optional<std::string> campaign;  // --campaign DIR
+  std::string study;      // of run, check, serve, doctor; of resume, rescore: a changed one
+  std::string directory;  // of resume, show, pack, replay, rescore
+  std::string key;        // of explain
+  std::vector<std::string> overrides;      // --set key=value
+  std::optional<std::string> campaign;     // --campaign DIR
   std::optional<std::int64_t> stop_after;  // --stop-after N
   std::optional<std::string> time_limit;   // --time-limit T, as it was written
   bool retry_failed = false;               // of resume
   std::int64_t evaluation = -1;            // of replay: an id
   std::string host = "127.0.0.1";          // of serve
   int port = 4242;                         // of serve
-  bool is_json = false;                    // of show, rescore
-  bool shows_failures = false;             // of show
-  bool is_markdown = false;                // of explain
-  std::vector<std::string> petsc;          // what follows `--`
-  std::optional<int> exit_code;            // --help, --version and errors: done already
-  std::string message;                     // text for stdout (exit code 0) or stderr
+  std::int64_t points = 8;                 // of doctor, as the next four: draws from the prior
+  std::int64_t calls = 100;                // in which leaks are looked for
+  std::optional<int> ranks;                // of the planned job
+  std::string launcher = "mpirun --oversubscribe --bind-to none";
+  std::vector<std::string> examine;  // of its own processes: transcript and checks
+  bool is_json = false;              // of show, rescore, doctor
+  bool shows_failures = false;       // of show
+  bool is_markdown = false;          // of explain
+  std::vector<std::string> petsc;    // what follows `--`
+  std::optional<int> exit_code;      // --help, --version and errors: done already
+  std::string message;               // text for stdout (exit code 0) or stderr
 };
 
 /// Parses the command line; never exits and never prints.
 ///
 /// MPI: Local; the same on all ranks.
 Arguments parse_arguments(int argc, char** argv);
+
+/// The overrides of the command line, with what follows `--` among them.
+///
+/// MPI: Local.
+std::vector<std::string> overrides_of(const Arguments& arguments);
 
 }  // namespace invar::app

@@ -87,15 +87,6 @@ std::string note_on_program(const store::Manifest& manifest) {
                    manifest.program, now);
 }
 
-/// The overrides of the command line, with what follows `--` among them.
-std::vector<std::string> overrides_of(const Arguments& arguments) {
-  std::vector<std::string> overrides = arguments.overrides;
-  if (!arguments.petsc.empty()) {
-    overrides.push_back(fmt::format("petsc=\"{}\"", fmt::join(arguments.petsc, " ")));
-  }
-  return overrides;
-}
-
 Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
               const model::ModelRegistry& registry) {
   Plan plan{.loaded = load_study_on_all(world, arguments.study, overrides_of(arguments), registry),
