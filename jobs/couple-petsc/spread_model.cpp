@@ -322,7 +322,7 @@ class SpreadModel final : public model::Model {
   model::Capabilities capabilities() const override { return {.vector_jacobian = true}; }
   model::ModelResult evaluate(const model::ModelRequest& request) override {
     s_.weights = request.weights;
-    s_.products.resize(::num_parameters, 0);
+    s_.products.resize(0, 0);
     petsc::check(run(s_, request.parameters.data()));
     if (!s_.has_converged) {
       return {.status = Status::model_failed, .message = "a step did not converge"};
