@@ -44,6 +44,9 @@ std::string qoi_label(Eigen::Index index);
 /// MPI:    Local.
 std::string parameter_file(ParametersFormat format, const Request& request);
 
+/// The same for a batch: one behind the other, or a list in JSON.
+std::string batch_file(ParametersFormat format, const std::vector<Request>& requests);
+
 /// Reads a parameters file in whichever format it is, also the older ones, whose responses have no
 /// labels and which end without `eval_id` or `metadata`. What counts are the counts.
 ///

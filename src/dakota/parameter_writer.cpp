@@ -93,4 +93,14 @@ std::string parameter_file(ParametersFormat format, const Request& request) {
                                           : lines(format == ParametersFormat::aprepro, request);
 }
 
+std::string batch_file(ParametersFormat format, const std::vector<Request>& requests) {
+  const bool is_json = format == ParametersFormat::json;
+  std::string text;
+  for (const Request& request : requests) {
+    text += is_json && !text.empty() ? "," : "";
+    text += parameter_file(format, request);
+  }
+  return is_json ? "[" + text + "]\n" : text;
+}
+
 }  // namespace invar::dakota

@@ -32,6 +32,10 @@ model::ModelResult parse_standard_results(const std::string& text, const Expecte
 /// are not looked at, and the order counts. A number may be written as text.
 model::ModelResult parse_json_results(const std::string& text, const Expected& expected);
 
+/// The parts of a batch's results: what lines that begin with # part (the first of them may be
+/// missing), or the items of a list in JSON; the whole text where it is no list.
+std::vector<std::string> split_batch(ResultsFormat format, const std::string& text);
+
 /// The result that says so.
 model::ModelResult bad_output(std::string message);
 

@@ -190,4 +190,32 @@ model::ModelResult parse_json_results(const std::string& text, const Expected& e
   }
 }
 
+std::vector<std::string> split_batch(ResultsFormat format, const std::string& text) {
+  std::vector<std::string> parts;
+  if (format == ResultsFormat::json) {
+    const Json root = parse_json(text);
+    if (!root.is_array()) {
+      return {text};
+    }
+    for (const Json& item : root) {
+      parts.push_back(item.dump());
+    }
+    return parts;
+  }
+  std::string part;
+  bool is_first = true;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    if (text[begin] != '#') {
+      part.append(text, begin, end - begin);
+    } else if (!is_first || part.find_first_not_of(" \t\r\n") != std::string::npos) {
+      parts.push_back(std::exchange(part, ""));
+    }
+    is_first = false;
+    begin = end;
+  }
+  parts.push_back(std::move(part));
+  return parts;
+}
+
 }  // namespace invar::dakota

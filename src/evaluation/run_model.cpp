@@ -35,7 +35,7 @@ std::string non_finite_message(const Eigen::VectorXd& qois) {
 std::string shape_problem(const char* name, const Eigen::MatrixXd& found, Eigen::Index rows,
                           Eigen::Index columns) {
   const bool is_right =
-      found.cols() == columns && (found.rows() == rows || (columns == 0 && found.size() == 0));
+      columns == 0 ? found.size() == 0 : found.rows() == rows && found.cols() == columns;
   return is_right ? ""
                   : fmt::format("{}: expected {} x {} numbers, found {} x {}", name, rows, columns,
                                 found.rows(), found.cols());

@@ -77,9 +77,8 @@ class Reader {
   }
   Eigen::MatrixXd matrix(const Shape& shape) {
     const auto have = static_cast<std::int64_t>(bytes_.size() / sizeof(double));
-    if (shape.rows < 0 || shape.columns < 0 || shape.rows > have + 1 ||
-        (shape.rows > 0 && shape.columns > have / shape.rows) ||
-        (shape.rows == 0 && shape.columns > have + 1)) {
+    if (shape.rows < 0 || shape.columns < 0 ||
+        (shape.rows > 0 && shape.columns > have / shape.rows)) {
       is_sound_ = false;
     }
     if (!is_sound_) {

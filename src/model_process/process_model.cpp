@@ -1,5 +1,6 @@
 #include "invar/model_process/process_model.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -54,6 +55,9 @@ std::string ending_text(int status) {
 }
 
 class ProcessModel final : public model::Model {
+  using Requests = std::vector<model::ModelRequest>;
+  using Results = std::vector<model::ModelResult>;
+
  public:
   ProcessModel(ProcessOptions options, model::ProblemSizes sizes, bool is_first)
       : options_(std::move(options)),
@@ -68,33 +72,74 @@ class ProcessModel final : public model::Model {
   }
   void limit_time(double timeout_s) override { timeout_s_ = timeout_s; }
 
+  [[nodiscard]] Eigen::Index most_at_once() const override { return options_.batch; }
+
   model::ModelResult evaluate(const model::ModelRequest& request) override {
-    INVAR_EXPECTS(request.parameters.size() == num_parameters());
+    return evaluate_several({request}).front();
+  }
+
+  Results evaluate_several(const Requests& requests) override {
+    Results results(requests.size());
     if (!is_first_) {
-      return {};
+      return results;
     }
-    if (!request.parameters.allFinite()) {
-      return {.status = Status::model_failed,
-              .message = "the program was not run: a parameter is not finite"};
-    }
-    try {
-      const std::string id =
-          request.id >= 0 ? std::to_string(request.id) : fmt::format("run-{}", ::getpid());
-      RunDirectory directory(options_.work_directory, id);
-      model::ModelResult result = run_in(directory, request, id);
-      const bool has_failed = !result.is_ok() || !result.qois.allFinite();
-      if (options_.keep == Keep::all || (options_.keep == Keep::failed && has_failed)) {
-        directory.keep();
-        result.message += result.is_ok() ? "" : " (see " + directory.path().string() + ")";
+    Requests to_run;
+    std::vector<std::size_t> places;  // of their results
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      INVAR_EXPECTS(requests[i].parameters.size() == num_parameters());
+      if (requests[i].parameters.allFinite()) {
+        to_run.push_back(requests[i]);
+        places.push_back(i);
+      } else {
+        results[i] = {.status = Status::model_failed,
+                      .message = "the program was not run: a parameter is not finite"};
       }
-      return result;
-    } catch (const fs::filesystem_error& error) {
-      return {.status = Status::transport,
-              .message = fmt::format("cannot make the directory of the run: {}", error.what())};
     }
+    if (!to_run.empty()) {
+      Results found = run(to_run);
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        results[places[i]] = std::move(found[i]);
+      }
+    }
+    return results;
   }
 
  private:
+  static Results all(const Requests& requests, Status status, const std::string& message) {
+    return Results(requests.size(), {.status = status, .message = message});
+  }
+
+  /// What the directory of a run is called: "17", or "17-20" for a batch.
+  static std::string name_of(const Requests& requests) {
+    const std::int64_t first = requests.front().id;
+    if (first < 0) {
+      return fmt::format("run-{}", ::getpid());
+    }
+    return requests.size() == 1 ? std::to_string(first)
+                                : fmt::format("{}-{}", first, requests.back().id);
+  }
+
+  Results run(const Requests& requests) {
+    try {
+      RunDirectory directory(options_.work_directory, name_of(requests));
+      Results results = run_in(directory, requests);
+      const bool has_failed =
+          std::any_of(results.begin(), results.end(), [](const model::ModelResult& result) {
+            return !result.is_ok() || !result.qois.allFinite();
+          });
+      if (options_.keep == Keep::all || (options_.keep == Keep::failed && has_failed)) {
+        directory.keep();
+        for (model::ModelResult& result : results) {
+          result.message += result.is_ok() ? "" : " (see " + directory.path().string() + ")";
+        }
+      }
+      return results;
+    } catch (const fs::filesystem_error& error) {
+      return all(requests, Status::transport,
+                 fmt::format("cannot make the directory of the run: {}", error.what()));
+    }
+  }
+
   static std::vector<std::string> command_of(const ProcessOptions& options) {
     std::vector<std::string> command = options.command;
     if (options.append_files) {
@@ -124,13 +169,27 @@ class ProcessModel final : public model::Model {
     return asked;
   }
 
-  void furnish(const RunDirectory& directory, const model::ModelRequest& request,
-               const std::string& id) const {
-    const Eigen::VectorXd& parameters = request.parameters;
-    directory.write(parameters_name,
-                    dakota::parameter_file(options_.parameters, as_dakota_has_it(request, id)));
+  /// The text of params.in.
+  [[nodiscard]] std::string parameters_text(const Requests& requests) const {
+    const auto id = [](std::int64_t number) {
+      return number >= 0 ? std::to_string(number) : fmt::format("run-{}", ::getpid());
+    };
+    if (options_.batch == 1) {
+      const model::ModelRequest& request = requests.front();
+      return dakota::parameter_file(options_.parameters, as_dakota_has_it(request, id(request.id)));
+    }
+    std::vector<dakota::Request> asked;
+    for (const model::ModelRequest& request : requests) {
+      asked.push_back(as_dakota_has_it(request, id(requests.front().id) + ":" + id(request.id)));
+    }
+    return dakota::batch_file(options_.parameters, asked);
+  }
+
+  void furnish(const RunDirectory& directory, const Requests& requests) const {
+    directory.write(parameters_name, parameters_text(requests));
     for (const InputFile& file : options_.templates) {
-      directory.write(file.name, render(file.source, sizes_.parameter_names, parameters));
+      directory.write(file.name,
+                      render(file.source, sizes_.parameter_names, requests.front().parameters));
     }
     for (const InputFile& file : options_.link) {
       fs::create_symlink(file.source, directory.path() / file.name);
@@ -140,64 +199,83 @@ class ProcessModel final : public model::Model {
     }
   }
 
-  model::ModelResult run_in(const RunDirectory& directory, const model::ModelRequest& request,
-                            const std::string& id) {
-    furnish(directory, request, id);
-    const RunEnding ending = runner_.run(directory.path().string(), timeout_s_);
+  Results run_in(const RunDirectory& directory, const Requests& requests) {
+    furnish(directory, requests);
+    std::optional<double> limit_s = timeout_s_;
+    if (limit_s) {
+      *limit_s *= static_cast<double>(requests.size());
+    }
+    const RunEnding ending = runner_.run(directory.path().string(), limit_s);
     switch (ending.kind) {
       case RunEnding::Kind::ended:
-        return judge(directory, ending.value, request.wants_jacobian);
+        return judge(directory, ending.value, requests);
       case RunEnding::Kind::late:
-        return {.status = Status::timeout,
-                .message = fmt::format("no answer within {} s (evaluation.timeout_s){}",
-                                       timeout_s_.value_or(0), last_words(directory))};
+        return all(
+            requests, Status::timeout,
+            fmt::format("no answer within {} s ({}evaluation.timeout_s){}", limit_s.value_or(0),
+                        requests.size() > 1 ? fmt::format("{} x ", requests.size()) : "",
+                        last_words(directory)));
       case RunEnding::Kind::not_started:
-        return {.status = Status::crashed,
-                .message = fmt::format("cannot start {}: {}", options_.command.front(),
-                                       std::strerror(ending.value))};
+        return all(requests, Status::crashed,
+                   fmt::format("cannot start {}: {}", options_.command.front(),
+                               std::strerror(ending.value)));
       default:
-        return {.status = Status::transport,
-                .message = "the process that watches over the program is gone"};
+        return all(requests, Status::transport,
+                   "the process that watches over the program is gone");
     }
   }
 
-  [[nodiscard]] model::ModelResult judge(const RunDirectory& directory, int status,
-                                         bool has_gradients) const {
+  [[nodiscard]] Results judge(const RunDirectory& directory, int status,
+                              const Requests& requests) const {
     const bool is_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    model::ModelResult result;
-    if (is_well || WIFEXITED(status)) {
-      result = read_results(directory, has_gradients);
+    Results results =
+        WIFEXITED(status) ? read_results(directory, requests) : Results(requests.size());
+    for (model::ModelResult& result : results) {
+      // A program that says that it failed may say so with its exit code, too.
+      if (!is_well && result.status != Status::model_failed) {
+        result = {.status = Status::crashed,
+                  .message = fmt::format("the program {}", ending_text(status))};
+      }
+      if (!result.is_ok()) {
+        result.message += last_words(directory);
+      }
     }
-    // A program that says that it failed may say so with its exit code, too.
-    if (!is_well && result.status != Status::model_failed) {
-      result = {.status = Status::crashed,
-                .message = fmt::format("the program {}", ending_text(status))};
-    }
-    if (!result.is_ok()) {
-      result.message += last_words(directory);
-    }
-    return result;
+    return results;
   }
 
-  [[nodiscard]] model::ModelResult read_results(const RunDirectory& directory,
-                                                bool has_gradients) const {
+  [[nodiscard]] Results read_results(const RunDirectory& directory,
+                                     const Requests& requests) const {
     const auto read = [&](const std::string& name) { return directory.read(name); };
     if (options_.results == ResultsFormat::outputs) {
-      return pick_outputs(options_.outputs, sizes_.num_qois, read);
+      return {pick_outputs(options_.outputs, sizes_.num_qois, read)};
     }
     const auto text = read(results_name);
     if (!text) {
-      return dakota::bad_output(fmt::format("the program did not write {}", results_name));
+      return all(requests, Status::bad_output,
+                 fmt::format("the program did not write {}", results_name));
     }
-    const dakota::Expected expected{.num_qois = sizes_.num_qois,
-                                    .num_derivatives = has_gradients ? sizes_.num_parameters : 0};
-    model::ModelResult result = options_.results == ResultsFormat::json
-                                    ? dakota::parse_json_results(*text, expected)
-                                    : dakota::parse_standard_results(*text, expected);
-    if (result.status == Status::bad_output) {
-      result.message = fmt::format("{}: {}", results_name, result.message);
+    const auto format = options_.results == ResultsFormat::json ? dakota::ResultsFormat::json
+                                                                : dakota::ResultsFormat::standard;
+    const std::vector<std::string> parts =
+        options_.batch > 1 ? dakota::split_batch(format, *text) : std::vector{*text};
+    if (parts.size() != requests.size()) {
+      return all(requests, Status::bad_output,
+                 fmt::format("{}: expected results of {} evaluations, found {}", results_name,
+                             requests.size(), parts.size()));
     }
-    return result;
+    Results results;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const dakota::Expected expected{
+          .num_qois = sizes_.num_qois,
+          .num_derivatives = requests[i].wants_jacobian ? sizes_.num_parameters : 0};
+      results.push_back(format == dakota::ResultsFormat::json
+                            ? dakota::parse_json_results(parts[i], expected)
+                            : dakota::parse_standard_results(parts[i], expected));
+      if (results.back().status == Status::bad_output) {
+        results.back().message = fmt::format("{}: {}", results_name, results.back().message);
+      }
+    }
+    return results;
   }
 
   /// What the program said last on its error output, as the end of a message.

@@ -206,6 +206,10 @@ const options::Table<ProcessOptions>& process_table() {
           "how QoIs are read: from results.out as Dakota does or in JSON, or picked out "
           "of other files"),
       outputs_row(),
+      options::integer("batch", &ProcessOptions::batch, options::Range::between(1, 1000000),
+                       "evaluations that one start of the program gets at most; more than 1: "
+                       "params.in and results.out hold one behind the other, as Dakota's batches "
+                       "do (a list in JSON), results parted by lines that begin with #"),
       options::boolean("gradients", &ProcessOptions::gradients,
                        "whether the program writes gradients into results.out where params.in asks "
                        "for them (an active set of 3)"),
@@ -233,6 +237,12 @@ std::vector<model::OptionProblem> process_problems(const ProcessOptions& options
     problems.push_back({"outputs", options.outputs.empty()
                                        ? "`results: outputs` needs to know where the QoIs stand"
                                        : "goes with `results: outputs`"});
+  }
+  if (options.batch > 1 && options.results == ResultsFormat::outputs) {
+    problems.push_back({"batch", "goes with `results: standard` or `results: json`"});
+  }
+  if (options.batch > 1 && !options.templates.empty()) {
+    problems.push_back({"batch", "templates are rendered for one evaluation; there may be none"});
   }
   if (options.gradients && options.results == ResultsFormat::outputs) {
     problems.push_back({"gradients", "`results: outputs` has values alone"});

@@ -67,6 +67,20 @@ TEST(Bytes, KeepResultsToTheBit) {
   EXPECT_EQ(same->vector_jacobians, result.vector_jacobians);
 }
 
+TEST(Bytes, KeepMatricesThatHaveAShapeButNoNumbers) {
+  ModelResult result{.status = Status::ok, .qois = Eigen::VectorXd::Zero(2)};
+  result.jacobian.resize(0, 6);
+  result.vector_jacobians.resize(6, 0);
+  const auto bytes = bytes_of(result);
+  std::span<const std::byte> rest(bytes);
+
+  const auto same = take_result(rest);
+
+  ASSERT_TRUE(same);
+  EXPECT_EQ(same->vector_jacobians.rows(), 6);
+  EXPECT_EQ(same->jacobian.cols(), 6);
+}
+
 TEST(Bytes, AreTakenOneAfterTheOther) {
   std::vector<std::byte> bytes;
   append_bytes(ModelRequest(Eigen::Vector2d(1, 2), 3), bytes);

@@ -41,6 +41,14 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+std::vector<model::ModelRequest> three_requests() {
+  std::vector<model::ModelRequest> requests;
+  for (const int i : {0, 1, 2}) {
+    requests.emplace_back(Eigen::Vector2d(i, 10 * i), 40 + i);
+  }
+  return requests;
+}
+
 class Process : public ProcessTest {
  protected:
   /// Runs a script that must fail.
@@ -50,6 +58,79 @@ class Process : public ProcessTest {
     EXPECT_THAT(result.message, HasSubstr(part)) << script;
   }
 };
+
+TEST_F(Process, RunsABatchInOneStart) {
+  for (const auto parameters : {ParametersFormat::standard, ParametersFormat::aprepro}) {
+    ProcessOptions options = shell(
+        "echo start >> ../starts\n"
+        "tr -d '{}=' < $1 | awk '$1 == \"a\" || $2 == \"a\" {a = $1 == \"a\" ? $2 : $1}\n"
+        "  $1 == \"b\" || $2 == \"b\" {print \"#\"; print a + 0.5; print ($1 == \"b\" ? $2 : $1)}' "
+        "> $2");
+    options.batch = 4;
+    options.parameters = parameters;
+    options.work_directory = (folder_ / "runs").string();
+    const auto model = make(options);
+
+    const auto results = model->evaluate_several(three_requests());
+
+    EXPECT_EQ(model->most_at_once(), 4);
+    ASSERT_EQ(results.size(), 3U);
+    for (int i = 0; i < 3; ++i) {
+      const model::ModelResult& result = results[static_cast<std::size_t>(i)];
+      ASSERT_TRUE(result.is_ok()) << result.message;
+      EXPECT_EQ(result.qois, Eigen::Vector2d(i + 0.5, 10 * i));
+    }
+    EXPECT_EQ(read_file(folder_ / "runs/starts"), "start\n");
+    fs::remove(folder_ / "runs/starts");
+    EXPECT_THAT(kept(), IsEmpty());
+  }
+}
+
+TEST_F(Process, TellsTheRunsOfABatchApart) {
+  ProcessOptions options = shell("printf '1 2\\n#\\nFAIL no convergence\\n# third\\n3 x\\n' > $2");
+  options.batch = 3;
+
+  const auto results = make(options)->evaluate_several(three_requests());
+
+  EXPECT_EQ(results[0].qois, Eigen::Vector2d(1, 2));
+  EXPECT_EQ(results[1].status, Status::model_failed);
+  EXPECT_THAT(results[1].message, HasSubstr("no convergence"));
+  EXPECT_EQ(results[2].status, Status::bad_output);
+  EXPECT_THAT(kept(), ElementsAre("40-42"));
+}
+
+TEST_F(Process, FailsAllOfABatchThatEndsBadly) {
+  auto requests = three_requests();
+  requests[1].parameters[0] = std::nan("");
+  const auto run_batch = [&](const std::string& script) {
+    ProcessOptions options = shell(script);
+    options.batch = 3;
+    options.results = ResultsFormat::json;
+    options.parameters = ParametersFormat::json;
+    const auto model = make(options);
+    model->limit_time(0.2);
+    return model->evaluate_several(requests);
+  };
+
+  const auto crashed = run_batch("exit 3");
+  const auto short_list = run_batch("echo '[{\"functions\": [1, 2]}]' > $2");
+  const auto no_list = run_batch("echo '{\"functions\": [1, 2]}' > $2");
+  const auto late = run_batch("sleep 30");
+  const auto good =
+      run_batch("echo '[{\"functions\": [1, 2]}, {\"functions\": {\"a\": 3, \"b\": 4}}]' > $2");
+
+  for (const std::size_t i : {0, 2}) {
+    EXPECT_EQ(crashed[i].status, Status::crashed);
+    EXPECT_EQ(short_list[i].status, Status::bad_output);
+    EXPECT_THAT(short_list[i].message, HasSubstr("expected results of 2 evaluations, found 1"));
+    EXPECT_EQ(no_list[i].status, Status::bad_output);
+    EXPECT_EQ(late[i].status, Status::timeout);
+    EXPECT_THAT(late[i].message, HasSubstr("0.4 s (2 x evaluation.timeout_s)"));
+    EXPECT_TRUE(good[i].is_ok()) << good[i].message;
+  }
+  EXPECT_EQ(good[1].status, Status::model_failed);  // the parameter that is not finite
+  EXPECT_EQ(good[2].qois, Eigen::Vector2d(3, 4));
+}
 
 TEST_F(Process, GivesTheQoisOfTheProgram) {
   const model::ModelResult result = run("echo '1 q\n -2.5e1 other' > $2");

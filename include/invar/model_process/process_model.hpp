@@ -52,6 +52,7 @@ struct ProcessOptions {
   std::vector<InputFile> copy;
   ResultsFormat results = ResultsFormat::standard;
   std::vector<Output> outputs;  // one after the other
+  int batch = 1;                // evaluations that one start of the program gets at most
   bool gradients = false;       // the program gives those that the active set asks for
 };
 
@@ -74,6 +75,9 @@ std::vector<model::OptionProblem> process_problems(const ProcessOptions& options
 /// launcher, nothing to read on its input, and the beginning and the end of what it prints kept in
 /// `stdout.txt` and `stderr.txt`. When it ends, or the time is over, or this process dies in
 /// whatever way, everything that it started ends with it.
+///
+/// With `batch` of more than 1 the two files are those of a batch (Dakota 6.19, reference manual,
+/// `batch`), of up to so many evaluations; they have so many times the time of one.
 ///
 /// MPI:     Local work on rank 0 of the group; the other ranks have nothing to do.
 /// Cost:    a process per run, and one that watches over it; some milliseconds.
