@@ -28,13 +28,14 @@ ALLOWED = {
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
                  "evaluation", "vi", "store"},
+    "doctor": {"core", "space", "model", "isolation", "parallel"},
     "app": None,  # everything below it
 }
 
 # Which modules may include a third-party header directly.
 OWNERS = [
     (r"mpi\.h", {"parallel", "petsc", "model", "model_petsc", "model_plugin", "model_process",
-                 "model_umbridge"}),
+                 "model_umbridge", "doctor"}),
     (r"petsc.*", {"petsc", "model_petsc"}),
     (r"hdf5.*|H5.*", {"store"}),
     (r"yaml-cpp/.*", {"app"}),
@@ -43,7 +44,7 @@ OWNERS = [
     (r"Random123/.*", {"core"}),
     (r"boost/random.*", {"core"}),
     (r"nlohmann/.*", {"dakota", "model_plugin", "model_umbridge", "umbridge_server",
-                      "store", "campaign", "app"}),
+                      "store", "campaign", "doctor", "app"}),
     (r"dlfcn\.h", {"model_plugin"}),
     (r"httplib\.h", {"model_umbridge", "umbridge_server"}),
 ]

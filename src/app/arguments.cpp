@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "invar/core/error.hpp"
 #include "invar/core/version.hpp"
@@ -147,6 +148,41 @@ Arguments parse_arguments(int argc, char** argv) {
   rescore->add_option("--study", parsed.study, "the changed study; the campaign's own without it");
   rescore->add_flag("--json", parsed.is_json, "for programs");
   with_overrides(rescore);
+
+  CLI::App* doctor = add("doctor", "say whether the model of a study is fit for a campaign",
+                         Arguments::Command::doctor);
+  doctor->add_option("study", parsed.study, "the study file")->required();
+  doctor->add_option("--points", parsed.points, "draws from the prior, beside its mean")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  doctor->add_option("--calls", parsed.calls, "runs in which leaks are looked for")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->capture_default_str();
+  doctor
+      ->add_option(
+          "--ranks", parsed.ranks,
+          "of the planned job; those of mpirun or srun, or one more than cores, without it")
+      ->check(CLI::Range(1, 1'000'000));
+  doctor
+      ->add_option("--time-limit", parsed.time_limit,
+                   "of one run: seconds, HH:MM:SS, 10min; evaluation.timeout_s, or 10 minutes, "
+                   "without it")
+      ->check([](const std::string& text) {
+        const auto seconds = evaluation::parse_duration(text);
+        return seconds && *seconds > 0 ? std::string()
+                                       : "expected seconds, HH:MM:SS or 10min, found " + text;
+      });
+  doctor
+      ->add_option("--launcher", parsed.launcher, "starts the program on k ranks, with -n k added")
+      ->check([](const std::string& text) {
+        return text.find_first_not_of(' ') == std::string::npos
+                   ? std::string("expected a command, found nothing")
+                   : std::string();
+      })
+      ->capture_default_str();
+  doctor->add_flag("--json", parsed.is_json, "for programs");
+  doctor->add_option("--examine", parsed.examine, "")->expected(2)->group("");
+  with_overrides(doctor);
 
   try {
     std::reverse(own.begin(), own.end());  // the order that CLI11 wants

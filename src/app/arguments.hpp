@@ -20,11 +20,12 @@ struct Arguments {
     replay,
     serve,
     rescore,
+    doctor,
     eval
   };
 
   Command command = Command::none;
-  std::string study;      // of run, check, serve, eval; of resume, rescore: a changed one
+  std::string study;      // of run, check, serve, doctor, eval; of resume, rescore: a changed one
   std::string directory;  // of resume, show, pack, replay, rescore
   std::string key;        // of explain
   std::vector<std::string> overrides;      // --set key=value
@@ -38,12 +39,17 @@ struct Arguments {
   std::string results_format;              // of eval: standard, json; "": that of the parameters
   std::string host = "127.0.0.1";          // of serve
   int port = 4242;                         // of serve
-  bool is_json = false;                    // of show, rescore
-  bool shows_failures = false;             // of show
-  bool is_markdown = false;                // of explain
-  std::vector<std::string> petsc;          // what follows `--`
-  std::optional<int> exit_code;            // --help, --version and errors: done already
-  std::string message;                     // text for stdout (exit code 0) or stderr
+  std::int64_t points = 8;                 // of doctor, as the next four: draws from the prior
+  std::int64_t calls = 100;                // in which leaks are looked for
+  std::optional<int> ranks;                // of the planned job
+  std::string launcher = "mpirun --oversubscribe --bind-to none";
+  std::vector<std::string> examine;  // of its own processes: transcript and checks
+  bool is_json = false;              // of show, rescore, doctor
+  bool shows_failures = false;       // of show
+  bool is_markdown = false;          // of explain
+  std::vector<std::string> petsc;    // what follows `--`
+  std::optional<int> exit_code;      // --help, --version and errors: done already
+  std::string message;               // text for stdout (exit code 0) or stderr
 };
 
 /// The overrides of the command line, with what follows `--` among them.

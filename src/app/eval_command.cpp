@@ -16,6 +16,7 @@
 #include "app/study_bundle.hpp"
 #include "dakota/driver.hpp"
 #include "dakota/results_file.hpp"
+#include "evaluation/run_model.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/petsc/session.hpp"
 
@@ -95,17 +96,12 @@ Placed make_model(const Comm& world, const Comm& group, const campaign::Study& s
   });
 }
 
-/// The edge behind which a model may do what it likes.
 model::ModelResult run(const Comm& world, model::Model& model, const model::ModelRequest& request) {
   if (!request.parameters.allFinite()) {
     return {.status = Status::model_failed,
             .message = "the model was not run: a parameter is not finite"};
   }
-  try {
-    return parallel::agree(world, [&] { return model.evaluate(request); });
-  } catch (const std::exception& error) {
-    return {.status = Status::crashed, .message = error.what()};
-  }
+  return evaluation::run_model(model, {request}, world).results.front();
 }
 
 /// Writes to another name first: nobody ever reads half of it.

@@ -8,6 +8,7 @@
 
 #include "app/arguments.hpp"
 #include "app/check.hpp"
+#include "app/doctor_command.hpp"
 #include "app/eval_command.hpp"
 #include "app/explain.hpp"
 #include "app/model_process.hpp"
@@ -88,6 +89,9 @@ int run(const parallel::Session& session, const Arguments& arguments,
                                      *arguments.exit_code)
                              : *arguments.exit_code;
   }
+  if (arguments.command == Command::doctor) {
+    return examine_command(session, arguments, registry);
+  }
   if (runs_the_model(arguments)) {
     const auto launch = parallel::launch_from_environment();
     // A driver is started alone, time and again, within whatever allocation Dakota has.
@@ -114,6 +118,18 @@ int run(const parallel::Session& session, const Arguments& arguments,
   return std::stoi(code);
 }
 
+/// The doctor itself, whose processes use MPI and who does not.
+int run_doctor(const Arguments& arguments, const model::ModelRegistry& registry) {
+  try {
+    return doctor_command(arguments, registry);
+  } catch (const Error& error) {
+    return print(std::string("invar: ") + error.what() + "\n", stderr, error.exit_code());
+  } catch (const std::exception& error) {
+    return print(std::string("invar: unexpected: ") + error.what() + "\n", stderr,
+                 static_cast<int>(ErrorKind::internal));
+  }
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
@@ -121,6 +137,9 @@ int run_program(int argc, char** argv, const model::ModelRegistry& registry) {
   // handler, unlike SIG_IGN, is not inherited by programs that are started.
   std::signal(SIGXFSZ, [](int /*signal*/) {});
   const Arguments arguments = parse_arguments(argc, argv);
+  if (arguments.command == Command::doctor && !arguments.exit_code && arguments.examine.empty()) {
+    return run_doctor(arguments, registry);
+  }
   // First of all: what descends from a process with MPI or threads could not start MPI itself.
   std::optional<isolation::ForkServer> forks;
   parallel::StopControl stop;

@@ -42,6 +42,9 @@ Recorded find(const std::filesystem::path& directory, std::int64_t id) {
   if (all.statuses[i] == Status::ok || all.statuses[i] == Status::non_finite) {
     recorded.evaluation.qois = all.qois.col(column);
   }
+  auto [wanted, found_derivatives] = store::derivatives_of(all.derivatives, id);
+  recorded.batch.wanted = {std::move(wanted)};
+  recorded.evaluation.derivatives = std::move(found_derivatives);
   return recorded;
 }
 
@@ -54,6 +57,22 @@ std::string outcome_text(const method::Evaluation& evaluation) {
                      evaluation.wall_seconds,
                      evaluation.host.empty() ? "" : " on " + evaluation.host,
                      evaluation.message.empty() ? "" : ": " + evaluation.message);
+}
+
+/// "", or a line that says in how many numbers two matrices differ.
+std::string difference_text(const char* name, const Eigen::MatrixXd& before,
+                            const Eigen::MatrixXd& now) {
+  if (before.rows() != now.rows() || before.cols() != now.cols()) {
+    return fmt::format("{}: {} x {} numbers on record, {} x {} now\n", name, before.rows(),
+                       before.cols(), now.rows(), now.cols());
+  }
+  Eigen::Index num_different = 0;
+  for (Eigen::Index i = 0; i < now.size(); ++i) {
+    num_different += same_bits(before.data()[i], now.data()[i]) ? 0 : 1;
+  }
+  return num_different == 0
+             ? ""
+             : fmt::format("{}: {} of {} numbers differ\n", name, num_different, now.size());
 }
 
 /// What differs, for people; "" when nothing does.
@@ -76,11 +95,16 @@ std::string difference_text(const method::Evaluation& before, const method::Eval
                           before.qois[i], now.qois[i], now.qois[i] - before.qois[i]);
     }
   }
-  return num_different == 0
-             ? ""
-             : fmt::format("{} of {} QoIs differ (counted from 0; on record, now):\n",
-                           num_different, now.qois.size()) +
-                   text;
+  if (num_different > 0) {
+    text = fmt::format("{} of {} QoIs differ (counted from 0; on record, now):\n", num_different,
+                       now.qois.size()) +
+           text;
+  }
+  const method::Derivatives& was = before.derivatives;
+  const method::Derivatives& is = now.derivatives;
+  return text + difference_text("the Jacobian", was.jacobian, is.jacobian) +
+         difference_text("Jacobian-vector products", was.jacobian_vectors, is.jacobian_vectors) +
+         difference_text("vector-Jacobian products", was.vector_jacobians, is.vector_jacobians);
 }
 
 std::string report(const Study& study, const Recorded& recorded, const method::Evaluation& now) {

@@ -26,6 +26,7 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
   const auto model = evaluation::make_model(
       groups, study.make_model,
       {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
+  const evaluation::ModelAbilities abilities = evaluation::abilities(groups, model.get());
 
   std::unique_ptr<method::Evaluator> evaluator;
   evaluation::PoolEvaluator* pool = nullptr;
@@ -37,7 +38,8 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       evaluator =
           std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
     } else {
-      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop);
+      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop,
+                                                               abilities.most_at_once);
       pool = owned.get();
       evaluator = std::move(owned);
     }

@@ -45,7 +45,8 @@ void for_each_wanted(const Request& request, int bit, const Say& say) {
 }
 
 std::string standard_part(const Answer& answer) {
-  const auto& [request, result] = answer;
+  const Request& request = answer.request;
+  const model::ModelResult& result = answer.result;
   if (!result.is_ok()) {
     return fmt::format("FAIL {}\n", reason_of(result));
   }
@@ -65,7 +66,8 @@ std::string standard_part(const Answer& answer) {
 
 /// By hand, so that every number is written as a real one with all its digits.
 std::string json_part(const Answer& answer) {
-  const auto& [request, result] = answer;
+  const Request& request = answer.request;
+  const model::ModelResult& result = answer.result;
   const auto text_of = [](const std::string& text) {
     return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
   };

@@ -1,33 +1,25 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include <Eigen/Core>
-
-#include "invar/method/evaluation.hpp"
+#include "evaluation/run_model.hpp"
 
 namespace invar::evaluation {
 
-/// A task is the sample's id in the campaign and its parameters; the bytes of this machine.
-void encode_task(std::int64_t id, const Eigen::Ref<const Eigen::VectorXd>& parameters,
-                 std::vector<std::byte>& bytes);
+// What the manager and the groups say to each other; the bytes of this machine. Each `encode`
+// replaces `bytes`.
 
-struct Task {
-  std::int64_t id = 0;
-  Eigen::VectorXd parameters;
-};
-
+/// A task: what a group is to run in one go.
+void encode_task(std::span<const model::ModelRequest> requests, std::vector<std::byte>& bytes);
 /// @pre bytes come from `encode_task`
-void decode_task(std::span<const std::byte> bytes, Task& task);
+std::vector<model::ModelRequest> decode_task(std::span<const std::byte> bytes);
 
-/// A reply is an evaluation without group, attempts and host, which the manager knows.
-void encode_reply(const method::Evaluation& evaluation, std::vector<std::byte>& bytes);
-
+/// A reply: what came of it.
+void encode_reply(const ModelRun& run, std::vector<std::byte>& bytes);
 /// None when the bytes are no reply.
-std::optional<method::Evaluation> decode_reply(std::span<const std::byte> bytes);
+std::optional<ModelRun> decode_reply(std::span<const std::byte> bytes);
 
 }  // namespace invar::evaluation

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "evaluation/run_model.hpp"
+#include "evaluation/task_queue.hpp"
 #include "invar/core/error.hpp"
 
 namespace invar::evaluation {
@@ -22,24 +23,37 @@ InPlaceEvaluator::InPlaceEvaluator(const parallel::Groups& groups, model::Model&
 
 void InPlaceEvaluator::evaluate(const method::Batch& batch,
                                 const std::vector<Eigen::Index>& samples, const Sink& sink) {
-  for (const Eigen::Index sample : samples) {
-    const Eigen::VectorXd parameters = batch.points.col(sample);
-    method::Evaluation evaluation;
-    int attempts = 0;
-    do {
-      if (stop_->is_wanted() || !run_times_.would_likely_finish(stop_->seconds_left())) {
-        return;
+  TaskQueue queue(samples.size());
+  std::vector<std::size_t> tasks;
+  std::vector<model::ModelRequest> requests;
+  while (!queue.is_empty()) {
+    if (stop_->is_wanted() || !run_times_.would_likely_finish(stop_->seconds_left())) {
+      return;
+    }
+    tasks.clear();
+    requests.clear();
+    while (std::ssize(tasks) < model_->most_at_once() && !queue.is_empty()) {
+      tasks.push_back(*queue.take(0, false));
+      requests.push_back(request_for(batch, samples[tasks.back()]));
+      if (queue.attempts(tasks.back()) > 1) {
+        break;  // alone: it may be what made the others fail
       }
-      evaluation = run_model(*model_, {parameters, batch.first_id + sample}, groups_->team());
-      if (evaluation.status == method::Status::cancelled) {
+    }
+    ModelRun run = run_model(*model_, requests, groups_->team());
+    run_times_.add(run.wall_seconds);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (run.results[i].status == Status::cancelled) {
         return;  // the stop was due in the middle of it
       }
-      run_times_.add(evaluation.wall_seconds);
-      ++attempts;
-    } while (evaluation.status != method::Status::ok && attempts <= options_.retries);
-    evaluation.attempts = attempts;
-    evaluation.host = groups_->host_of_group(0);
-    sink(sample, std::move(evaluation));
+      if (!run.results[i].is_ok() && queue.attempts(tasks[i]) <= options_.retries) {
+        queue.repeat(tasks[i]);
+        continue;
+      }
+      auto evaluation = to_evaluation(std::move(run.results[i]), run.wall_seconds);
+      evaluation.attempts = queue.attempts(tasks[i]);
+      evaluation.host = groups_->host_of_group(0);
+      sink(samples[tasks[i]], std::move(evaluation));
+    }
   }
 }
 

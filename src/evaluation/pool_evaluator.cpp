@@ -1,11 +1,15 @@
 #include "invar/evaluation/pool_evaluator.hpp"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "evaluation/codec.hpp"
+#include "evaluation/run_model.hpp"
 #include "evaluation/task_queue.hpp"
+#include "invar/core/error.hpp"
 
 namespace invar::evaluation {
 namespace {
@@ -29,10 +33,7 @@ class PoolEvaluator::Round {
         samples_(samples),
         sink_(sink),
         queue_(samples.size()),
-        first_ticket_(owner.next_ticket_),
-        num_open_(samples.size()) {
-    owner.next_ticket_ += static_cast<std::int64_t>(samples.size());
-  }
+        num_open_(samples.size()) {}
 
   void run() {
     const parallel::TaskPool::Callbacks callbacks{
@@ -47,7 +48,7 @@ class PoolEvaluator::Round {
   }
 
  private:
-  using Evaluation = method::Evaluation;
+  using Call = std::vector<std::size_t>;  // tasks that a group runs in one go
 
   /// A group at work may hold another when runs are cheap; an idle one may begin when fewer than
   /// `concurrency` are at work.
@@ -62,15 +63,34 @@ class PoolEvaluator::Round {
     return !cap || pool_.num_busy() < *cap;
   }
 
+  /// How many points are run in one go: as many as the model takes, but no group is left without.
+  [[nodiscard]] std::size_t share() const {
+    const auto num_groups = static_cast<std::size_t>(pool_.num_groups() - pool_.num_lost());
+    const auto most = static_cast<std::size_t>(owner_.most_at_once_);
+    return std::clamp<std::size_t>((num_open_ + num_groups - 1) / num_groups, 1, most);
+  }
+
   bool give_one(int group) {
     const bool has_other = pool_.num_groups() - pool_.num_lost() > 1;
-    const auto task = queue_.take(group, has_other);
-    if (!task) {
+    Call call;
+    requests_.clear();
+    for (std::size_t left = share(); left > 0; --left) {
+      const auto task = queue_.take(group, has_other);
+      if (!task) {
+        break;
+      }
+      call.push_back(*task);
+      requests_.push_back(request_for(batch_, samples_[*task]));
+      if (queue_.attempts(*task) > 1) {
+        break;  // alone: it may be what made the others fail
+      }
+    }
+    if (call.empty()) {
       return false;
     }
-    const Eigen::Index sample = samples_[*task];
-    encode_task(batch_.first_id + sample, batch_.points.col(sample), owner_.task_bytes_);
-    pool_.submit(group, first_ticket_ + static_cast<std::int64_t>(*task), owner_.task_bytes_);
+    encode_task(requests_, owner_.task_bytes_);
+    pool_.submit(group, owner_.next_ticket_, owner_.task_bytes_);
+    calls_.emplace(owner_.next_ticket_++, std::move(call));
     return true;
   }
 
@@ -90,58 +110,69 @@ class PoolEvaluator::Round {
     }
   }
 
-  /// The task of a ticket; none when an earlier call, left by an exception, gave it out.
-  [[nodiscard]] std::optional<std::size_t> task_of(std::int64_t ticket) const {
-    return ticket < first_ticket_ ? std::nullopt
-                                  : std::optional(static_cast<std::size_t>(ticket - first_ticket_));
+  /// The tasks of a ticket; none when an earlier `evaluate`, left by an exception, gave it out.
+  Call take_call(std::int64_t ticket) {
+    auto found = calls_.extract(ticket);
+    return found.empty() ? Call{} : std::move(found.mapped());
   }
 
   void take_reply(const parallel::TaskPool::Reply& reply) {
-    auto evaluation = decode_reply(reply.bytes);
-    if (!evaluation) {
-      evaluation.emplace();
-      evaluation->status = method::Status::transport;
-      evaluation->message = fmt::format("a reply of {} bytes is unreadable", reply.bytes.size());
+    const Call call = take_call(reply.ticket);
+    auto run = decode_reply(reply.bytes);
+    if (!run || (!call.empty() && run->results.size() != call.size())) {
+      run = all_failed(call.size(), Status::transport,
+                       fmt::format("a reply of {} bytes is unreadable", reply.bytes.size()), 0.0);
     }
-    owner_.run_times_.add(evaluation->wall_seconds);
-    finish(reply.ticket, reply.group, std::move(*evaluation));
+    owner_.run_times_.add(run->wall_seconds);
+    finish(call, reply.group, *std::move(run));
   }
 
   void take_loss(const parallel::TaskPool::Loss& loss) {
     for (const std::int64_t ticket : loss.queued) {
-      if (const auto task = task_of(ticket)) {
+      const Call never_begun = take_call(ticket);
+      for (auto task = never_begun.rbegin(); task != never_begun.rend(); ++task) {
         queue_.put_back(*task);
       }
     }
-    Evaluation evaluation;
-    evaluation.status = method::Status::timeout;
-    evaluation.wall_seconds = *owner_.options_.timeout_s;
-    evaluation.message =
-        fmt::format("no answer within {} s (evaluation.timeout_s)", *owner_.options_.timeout_s);
-    finish(loss.running, loss.group, std::move(evaluation));
+    const Call call = take_call(loss.running);
+    const double timeout_s = *owner_.options_.timeout_s;
+    finish(call, loss.group,
+           all_failed(call.size(), Status::timeout,
+                      fmt::format("no answer within {} s (evaluation.timeout_s)", timeout_s),
+                      timeout_s));
   }
 
-  /// Keeps the groups busy, then hands the outcome over or has the run repeated.
-  void finish(std::int64_t ticket, int group, Evaluation evaluation) {
-    const auto task = task_of(ticket);
-    const bool is_repeated = task && evaluation.status != method::Status::ok &&
-                             !owner_.has_lost_all_groups() &&
-                             queue_.attempts(*task) <= owner_.options_.retries;
-    if (is_repeated) {
-      queue_.repeat(*task);
+  static ModelRun all_failed(std::size_t count, Status status, const std::string& message,
+                             double wall_seconds) {
+    return {
+        .results = std::vector<model::ModelResult>(count, {.status = status, .message = message}),
+        .wall_seconds = wall_seconds};
+  }
+
+  /// Keeps the groups busy, then hands the outcomes over; what is to be repeated is not.
+  void finish(const Call& call, int group, ModelRun run) {
+    std::vector<bool> is_repeated(call.size());
+    for (std::size_t i = 0; i < call.size(); ++i) {
+      is_repeated[i] = !run.results[i].is_ok() && !owner_.has_lost_all_groups() &&
+                       queue_.attempts(call[i]) <= owner_.options_.retries;
+      if (is_repeated[i]) {
+        queue_.repeat(call[i]);
+      }
     }
     fill(group);
     if (!queue_.is_empty() && pool_.num_busy() < pool_.num_groups() - pool_.num_lost()) {
       fill_all();
     }
-    if (!task || is_repeated) {
-      return;
+    for (std::size_t i = 0; i < call.size(); ++i) {
+      if (!is_repeated[i]) {
+        auto evaluation = to_evaluation(std::move(run.results[i]), run.wall_seconds);
+        evaluation.group = group;
+        evaluation.attempts = queue_.attempts(call[i]);
+        evaluation.host = owner_.groups_->host_of_group(group);
+        --num_open_;
+        sink_(samples_[call[i]], std::move(evaluation));
+      }
     }
-    evaluation.group = group;
-    evaluation.attempts = queue_.attempts(*task);
-    evaluation.host = owner_.groups_->host_of_group(group);
-    --num_open_;
-    sink_(samples_[*task], std::move(evaluation));
   }
 
   PoolEvaluator& owner_;
@@ -150,13 +181,20 @@ class PoolEvaluator::Round {
   const std::vector<Eigen::Index>& samples_;
   const Sink& sink_;
   TaskQueue queue_;
-  std::int64_t first_ticket_;
+  std::map<std::int64_t, Call> calls_;  // by ticket
+  std::vector<model::ModelRequest> requests_;
   std::size_t num_open_;
 };
 
 PoolEvaluator::PoolEvaluator(const parallel::Groups& groups, const EvaluationOptions& options,
-                             const parallel::StopControl& stop)
-    : groups_(&groups), options_(options), stop_(&stop), pool_(groups, options.timeout_s) {}
+                             const parallel::StopControl& stop, int most_at_once)
+    : groups_(&groups),
+      options_(options),
+      stop_(&stop),
+      most_at_once_(most_at_once),
+      pool_(groups, options.timeout_s) {
+  INVAR_EXPECTS(most_at_once >= 1);
+}
 
 void PoolEvaluator::evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
                              const Sink& sink) {

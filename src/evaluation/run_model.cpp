@@ -13,14 +13,11 @@
 namespace invar::evaluation {
 namespace {
 
-using method::Evaluation;
-using method::Status;
+using model::ModelRequest;
+using model::ModelResult;
 
-Evaluation failure(Status status, std::string message) {
-  Evaluation evaluation;
-  evaluation.status = status;
-  evaluation.message = std::move(message);
-  return evaluation;
+ModelResult failure(Status status, std::string message) {
+  return {.status = status, .message = std::move(message)};
 }
 
 /// "QoI 3 is nan (2 of 32 are not finite)", counting from 0.
@@ -34,7 +31,48 @@ std::string non_finite_message(const Eigen::VectorXd& qois) {
                      num_bad, qois.size());
 }
 
-Evaluation judge(model::ModelResult&& result, Eigen::Index num_qois) {
+/// What is wrong with derivatives that should have this shape; "" when nothing is.
+std::string shape_problem(const char* name, const Eigen::MatrixXd& found, Eigen::Index rows,
+                          Eigen::Index columns) {
+  const bool is_right =
+      found.cols() == columns && (found.rows() == rows || (columns == 0 && found.size() == 0));
+  return is_right ? ""
+                  : fmt::format("{}: expected {} x {} numbers, found {} x {}", name, rows, columns,
+                                found.rows(), found.cols());
+}
+
+/// A result that says it is ok, if it is.
+ModelResult judge_derivatives(const ModelRequest& request, ModelResult result) {
+  const Eigen::Index d = request.parameters.size();
+  const Eigen::Index m = result.qois.size();
+  std::string problem = shape_problem("Jacobian", result.jacobian, request.wants_jacobian ? m : 0,
+                                      request.wants_jacobian ? d : 0);
+  if (problem.empty()) {
+    problem = shape_problem("Jacobian-vector products", result.jacobian_vectors, m,
+                            request.directions.cols());
+  }
+  if (problem.empty()) {
+    problem = shape_problem("vector-Jacobian products", result.vector_jacobians, d,
+                            request.weights.cols());
+  }
+  if (!problem.empty()) {
+    return failure(Status::bad_output, std::move(problem));
+  }
+  for (const Eigen::MatrixXd* part :
+       {&result.jacobian, &result.jacobian_vectors, &result.vector_jacobians}) {
+    if (!part->allFinite()) {
+      ModelResult bad =
+          failure(Status::non_finite,
+                  fmt::format("{} of {} derivatives not finite",
+                              part->size() - part->array().isFinite().count(), part->size()));
+      bad.qois = std::move(result.qois);
+      return bad;
+    }
+  }
+  return result;
+}
+
+ModelResult judge(const ModelRequest& request, ModelResult result, Eigen::Index num_qois) {
   if (!result.is_ok()) {
     return failure(result.status,
                    result.message.empty() ? "the model gave no reason" : std::move(result.message));
@@ -43,40 +81,83 @@ Evaluation judge(model::ModelResult&& result, Eigen::Index num_qois) {
     return failure(Status::bad_output,
                    fmt::format("expected {} QoIs, found {}", num_qois, result.qois.size()));
   }
-  Evaluation evaluation;
   if (!result.qois.allFinite()) {
-    evaluation = failure(Status::non_finite, non_finite_message(result.qois));
+    ModelResult bad = failure(Status::non_finite, non_finite_message(result.qois));
+    bad.qois = std::move(result.qois);
+    return bad;
   }
-  evaluation.qois = std::move(result.qois);
-  return evaluation;
+  return judge_derivatives(request, std::move(result));
+}
+
+std::vector<ModelResult> evaluate(model::Model& model, const std::vector<ModelRequest>& requests) {
+  if (requests.size() > 1) {
+    return model.evaluate_several(requests);
+  }
+  std::vector<ModelResult> results;
+  results.push_back(model.evaluate(requests.front()));
+  return results;
 }
 
 /// Runs the model; a team leaves it together even when one rank alone threw.
-model::ModelResult evaluate(model::Model& model, const model::ModelRequest& request,
-                            const parallel::Comm& team, bool is_alone) {
-  if (is_alone) {
-    return model.evaluate(request);
+std::vector<ModelResult> evaluate(model::Model& model, const std::vector<ModelRequest>& requests,
+                                  const parallel::Comm& team) {
+  if (team.size() == 1) {
+    return evaluate(model, requests);
   }
-  return parallel::agree(team, [&] { return model.evaluate(request); });
+  return parallel::agree(team, [&] { return evaluate(model, requests); });
+}
+
+/// The same outcome for all.
+std::vector<ModelResult> failures(std::size_t count, Status status, const std::string& message) {
+  return std::vector<ModelResult>(count, failure(status, message));
 }
 
 }  // namespace
 
-Evaluation run_model(model::Model& model, const model::ModelRequest& request,
-                     const parallel::Comm& team) {
+ModelRequest request_for(const method::Batch& batch, Eigen::Index sample) {
+  ModelRequest request(batch.points.col(sample), batch.first_id + sample);
+  const method::WantedDerivatives& wanted = batch.wanted_of(sample);
+  request.wants_jacobian = wanted.jacobian;
+  request.directions = wanted.directions;
+  request.weights = wanted.weights;
+  return request;
+}
+
+ModelRun run_model(model::Model& model, const std::vector<ModelRequest>& requests,
+                   const parallel::Comm& team) {
   const auto begin = std::chrono::steady_clock::now();
-  Evaluation evaluation;
+  ModelRun run;
   try {
-    auto result = evaluate(model, request, team, team.size() == 1);
+    run.results = evaluate(model, requests, team);
+    if (run.results.size() != requests.size()) {
+      run.results = failures(requests.size(), Status::bad_output,
+                             fmt::format("expected results of {} runs, found {}", requests.size(),
+                                         run.results.size()));
+    }
     // The QoIs are on rank 0 only; what the others make of them does not matter.
-    evaluation = judge(std::move(result), model.num_qois());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      run.results[i] = judge(requests[i], std::move(run.results[i]), model.num_qois());
+    }
   } catch (const std::exception& error) {
-    evaluation = failure(Status::crashed, error.what());
+    run.results = failures(requests.size(), Status::crashed, error.what());
   } catch (...) {
-    evaluation = failure(Status::crashed, "the model threw something that is no std::exception");
+    run.results = failures(requests.size(), Status::crashed,
+                           "the model threw something that is no std::exception");
   }
-  evaluation.wall_seconds =
+  run.wall_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return run;
+}
+
+method::Evaluation to_evaluation(ModelResult result, double wall_seconds) {
+  method::Evaluation evaluation;
+  evaluation.status = result.status;
+  evaluation.qois = std::move(result.qois);
+  evaluation.derivatives = {.jacobian = std::move(result.jacobian),
+                            .jacobian_vectors = std::move(result.jacobian_vectors),
+                            .vector_jacobians = std::move(result.vector_jacobians)};
+  evaluation.message = std::move(result.message);
+  evaluation.wall_seconds = wall_seconds;
   return evaluation;
 }
 

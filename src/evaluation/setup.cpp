@@ -41,12 +41,25 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
   });
 }
 
+ModelAbilities abilities(const parallel::Groups& groups, const model::Model* model) {
+  const parallel::Comm& all = groups.all();
+  const model::Capabilities can =
+      model != nullptr
+          ? model->capabilities()
+          : model::Capabilities{.jacobian = true, .jacobian_vector = true, .vector_jacobian = true};
+  ModelAbilities result;
+  result.derivatives = {.jacobian = parallel::all_of(all, can.jacobian),
+                        .jacobian_vector = parallel::all_of(all, can.jacobian_vector),
+                        .vector_jacobian = parallel::all_of(all, can.vector_jacobian)};
+  result.most_at_once =
+      parallel::largest_of(all, model != nullptr ? static_cast<int>(model->most_at_once()) : 1);
+  return result;
+}
+
 void serve_model(const parallel::Groups& groups, model::Model* model) {
   INVAR_EXPECTS(model != nullptr || groups.is_idle());
-  Task task;
   parallel::serve(groups, [&](std::span<const std::byte> bytes, std::vector<std::byte>& reply) {
-    decode_task(bytes, task);
-    encode_reply(run_model(*model, {task.parameters, task.id}, groups.team()), reply);
+    encode_reply(run_model(*model, decode_task(bytes), groups.team()), reply);
   });
 }
 

@@ -100,10 +100,10 @@ Refusal describe(const std::exception_ptr& failure) {
 
 /// One run; what the model throws is a crash.
 model::ModelResult run(model::Model& model, const Message& request) {
-  const auto parameters = decode_parameters(request.body);
-  INVAR_EXPECTS(request.kind == MessageKind::request && parameters);
+  const auto wanted = decode_request(request.body);
+  INVAR_EXPECTS(request.kind == MessageKind::request && wanted);
   try {
-    return model.evaluate({*parameters, request.id});
+    return model.evaluate(*wanted);
   } catch (const std::exception& error) {
     return {.status = Status::crashed, .message = error.what(), .qois = {}};
   } catch (...) {
@@ -122,9 +122,10 @@ void serve(WorkerLine& line, const std::function<std::unique_ptr<model::Model>()
     line.send(MessageKind::refused, -1, encode_refusal(describe(std::current_exception())));
     return;
   }
-  line.send(
-      MessageKind::ready, -1,
-      encode_sizes({.num_parameters = model->num_parameters(), .num_qois = model->num_qois()}));
+  line.send(MessageKind::ready, -1,
+            encode_abilities({.num_parameters = model->num_parameters(),
+                              .num_qois = model->num_qois(),
+                              .derivatives = model->capabilities()}));
   while (const auto request = line.receive()) {
     line.send(MessageKind::reply, request->id, encode_result(run(*model, *request)));
   }

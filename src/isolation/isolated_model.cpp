@@ -69,8 +69,9 @@ class IsolatedModel final : public model::Model {
     }
   }
 
-  [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
-  [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
+  [[nodiscard]] Eigen::Index num_parameters() const override { return abilities_.num_parameters; }
+  [[nodiscard]] Eigen::Index num_qois() const override { return abilities_.num_qois; }
+  [[nodiscard]] model::Capabilities capabilities() const override { return abilities_.derivatives; }
 
   model::ModelResult evaluate(const model::ModelRequest& request) override {
     if (child_ && is_ready_ && child_->has_hung_up()) {
@@ -114,9 +115,9 @@ class IsolatedModel final : public model::Model {
   void make_ready(Deadline deadline) {
     const auto incoming = child_->receive(deadline, options_.is_given_up);
     if (const auto* const message = std::get_if<Message>(&incoming)) {
-      if (const auto sizes = decode_sizes(message->body);
-          sizes && message->kind == MessageKind::ready) {
-        sizes_ = *sizes;
+      if (const auto abilities = decode_abilities(message->body);
+          abilities && message->kind == MessageKind::ready) {
+        abilities_ = *abilities;
         is_ready_ = true;
         return;
       }
@@ -138,8 +139,7 @@ class IsolatedModel final : public model::Model {
   model::ModelResult ask(const model::ModelRequest& request) {
     const Deadline deadline(options_.timeout_s);
     ChildProcess::Incoming incoming = ChildProcess::Late{};
-    if (child_->send(MessageKind::request, request.id, encode_parameters(request.parameters),
-                     deadline)) {
+    if (child_->send(MessageKind::request, request.id, encode_request(request), deadline)) {
       incoming = child_->receive(deadline, options_.is_given_up);
     }
     if (const auto* const message = std::get_if<Message>(&incoming);
@@ -198,7 +198,7 @@ class IsolatedModel final : public model::Model {
   ForkServer* server_;
   IsolationOptions options_;
   std::optional<ChildProcess> child_;
-  Sizes sizes_;
+  Abilities abilities_;
   bool is_ready_ = false;        // the model stands in the child
   bool has_gone_wrong_ = false;  // the child must not be used again
   double first_start_s_ = 0;

@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "invar/model/bytes.hpp"
 
 namespace invar::isolation {
 namespace {
@@ -18,13 +23,6 @@ struct Head {
   std::uint64_t size;
 };
 static_assert(std::is_trivially_copyable_v<Head> && sizeof(Head) == 32);
-
-struct ResultHead {
-  std::uint32_t status;
-  std::uint32_t unused;
-  std::uint64_t num_qois;
-};
-static_assert(std::is_trivially_copyable_v<ResultHead> && sizeof(ResultHead) == 16);
 
 // Beyond it a size is no size.
 constexpr std::uint64_t largest_body = std::uint64_t{1} << 40U;
@@ -41,17 +39,12 @@ std::string_view bytes_of(const Value& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
-std::string_view bytes_of(const Eigen::VectorXd& values) {
-  return {reinterpret_cast<const char*>(values.data()),
-          static_cast<std::size_t>(values.size()) * sizeof(double)};
-}
-
-Eigen::VectorXd vector_of(std::string_view bytes) {
-  Eigen::VectorXd values(static_cast<Eigen::Index>(bytes.size() / sizeof(double)));
-  if (!bytes.empty()) {
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-  }
-  return values;
+/// The bytes of a request or of a result.
+template <class Whole>
+std::string string_of(const Whole& whole) {
+  std::vector<std::byte> bytes;
+  model::append_bytes(whole, bytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
@@ -98,12 +91,12 @@ bool Inbox::is_garbled() const {
          head.kind > static_cast<std::uint32_t>(MessageKind::reply) || head.size > largest_body;
 }
 
-std::string encode_sizes(const Sizes& sizes) {
-  return std::string(bytes_of(sizes));
+std::string encode_abilities(const Abilities& abilities) {
+  return std::string(bytes_of(abilities));
 }
 
-std::optional<Sizes> decode_sizes(std::string_view body) {
-  return body.size() == sizeof(Sizes) ? std::optional(value_at<Sizes>(body)) : std::nullopt;
+std::optional<Abilities> decode_abilities(std::string_view body) {
+  return body.size() == sizeof(Abilities) ? std::optional(value_at<Abilities>(body)) : std::nullopt;
 }
 
 std::string encode_refusal(const Refusal& refusal) {
@@ -118,35 +111,24 @@ std::optional<Refusal> decode_refusal(std::string_view body) {
                  .message = std::string(body.substr(sizeof(std::int32_t)))};
 }
 
-std::string encode_parameters(const Eigen::VectorXd& parameters) {
-  return std::string(bytes_of(parameters));
+std::string encode_request(const model::ModelRequest& request) {
+  return string_of(request);
 }
 
-std::optional<Eigen::VectorXd> decode_parameters(std::string_view body) {
-  return body.size() % sizeof(double) == 0 ? std::optional(vector_of(body)) : std::nullopt;
+std::optional<model::ModelRequest> decode_request(std::string_view body) {
+  std::span<const std::byte> bytes = std::as_bytes(std::span(body));
+  auto request = model::take_request(bytes);
+  return bytes.empty() ? std::move(request) : std::nullopt;
 }
 
 std::string encode_result(const model::ModelResult& result) {
-  const ResultHead head{.status = static_cast<std::uint32_t>(result.status),
-                        .unused = 0,
-                        .num_qois = static_cast<std::uint64_t>(result.qois.size())};
-  return std::string(bytes_of(head)).append(bytes_of(result.qois)).append(result.message);
+  return string_of(result);
 }
 
 std::optional<model::ModelResult> decode_result(std::string_view body) {
-  if (body.size() < sizeof(ResultHead)) {
-    return std::nullopt;
-  }
-  const auto head = value_at<ResultHead>(body);
-  body.remove_prefix(sizeof head);
-  if (head.status > static_cast<std::uint32_t>(Status::cancelled) ||
-      head.num_qois > body.size() / sizeof(double)) {
-    return std::nullopt;
-  }
-  const std::size_t size = head.num_qois * sizeof(double);
-  return model::ModelResult{.status = static_cast<Status>(head.status),
-                            .message = std::string(body.substr(size)),
-                            .qois = vector_of(body.substr(0, size))};
+  std::span<const std::byte> bytes = std::as_bytes(std::span(body));
+  auto result = model::take_result(bytes);
+  return bytes.empty() ? std::move(result) : std::nullopt;
 }
 
 }  // namespace invar::isolation

@@ -14,9 +14,9 @@ namespace invar::isolation {
 
 enum class MessageKind : std::uint32_t {
   blueprint = 1,  // worker: what the model is made from
-  ready = 2,      // process: the model stands; its sizes
+  ready = 2,      // process: the model stands; what it can
   refused = 3,    // process: it could not be made; the error
-  request = 4,    // worker: the parameters of a run
+  request = 4,    // worker: the request for a run
   reply = 5,      // process: what it gave
 };
 
@@ -47,9 +47,11 @@ class Inbox {
   std::string bytes_;
 };
 
-struct Sizes {
+/// What the process has made.
+struct Abilities {
   std::int64_t num_parameters = 0;
   std::int64_t num_qois = 0;
+  model::Capabilities derivatives = {};
 };
 
 struct Refusal {
@@ -58,12 +60,12 @@ struct Refusal {
 };
 
 // Bodies; the decoders give none where the bytes are no such body.
-std::string encode_sizes(const Sizes& sizes);
-std::optional<Sizes> decode_sizes(std::string_view body);
+std::string encode_abilities(const Abilities& abilities);
+std::optional<Abilities> decode_abilities(std::string_view body);
 std::string encode_refusal(const Refusal& refusal);
 std::optional<Refusal> decode_refusal(std::string_view body);
-std::string encode_parameters(const Eigen::VectorXd& parameters);
-std::optional<Eigen::VectorXd> decode_parameters(std::string_view body);
+std::string encode_request(const model::ModelRequest& request);
+std::optional<model::ModelRequest> decode_request(std::string_view body);
 std::string encode_result(const model::ModelResult& result);
 std::optional<model::ModelResult> decode_result(std::string_view body);
 

@@ -52,6 +52,21 @@ Eigen::VectorXd PointValues::gather(Vec solution, MPI_Comm group) const {
   return all;
 }
 
+void PointValues::spread(const Eigen::VectorXd& weights, Vec result) const {
+  check(VecSet(result, 0.0));
+  double* sums = nullptr;
+  check(VecGetArray(result, &sums));
+  for (const Term& term : terms_) {
+    if (term.left >= 0) {
+      sums[term.left] += term.left_weight * weights[term.point];
+    }
+    if (term.right >= 0) {
+      sums[term.right] += term.right_weight * weights[term.point];
+    }
+  }
+  check(VecRestoreArray(result, &sums));
+}
+
 Eigen::Matrix2Xd point_grid(int points_per_side) {
   const Eigen::Index p = points_per_side;
   Eigen::Matrix2Xd points(2, p * p);

@@ -24,6 +24,12 @@ class PointValues {
   /// MPI: Collective on `group`.
   [[nodiscard]] Eigen::VectorXd gather(Vec solution, MPI_Comm group) const;
 
+  /// The transpose: the grid function that sum_p w_p u(point p) is the scalar product of u with.
+  /// MPI: Local; the same weights on all ranks.
+  void spread(const Eigen::VectorXd& weights, Vec result) const;
+
+  [[nodiscard]] Eigen::Index num_points() const { return num_points_; }
+
  private:
   /// What one owned line gives to one point.
   struct Term {

@@ -8,6 +8,7 @@
 #include "invar/petsc/check.hpp"
 #include "model_petsc/option_problems.hpp"
 #include "model_petsc/point_values.hpp"
+#include "model_petsc/poisson_derivatives.hpp"
 #include "model_petsc/poisson_system.hpp"
 
 namespace invar::model_petsc {
@@ -23,7 +24,8 @@ class PoissonModel final : public model::Model {
       : num_parameters_(static_cast<Eigen::Index>(options.k) * options.k),
         system_(options, group),
         points_(observed_points(options)),
-        values_(options.n, system_.lines(), points_) {
+        values_(options.n, system_.lines(), points_),
+        derivatives_(options, system_, values_) {
     // A solver that cannot work, and options nobody reads, show now and not in every evaluation.
     if (const auto trouble = system_.solve(Eigen::VectorXd::Ones(num_parameters_))) {
       throw Error(ErrorKind::config, "`petsc_options`: for a = 1, " + *trouble);
@@ -37,6 +39,9 @@ class PoissonModel final : public model::Model {
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return num_parameters_; }
   [[nodiscard]] Eigen::Index num_qois() const override { return points_.cols(); }
+  [[nodiscard]] model::Capabilities capabilities() const override {
+    return {.jacobian = true, .jacobian_vector = true, .vector_jacobian = true};
+  }
 
   model::ModelResult evaluate(const model::ModelRequest& request) override {
     const Eigen::VectorXd& parameters = request.parameters;
@@ -51,9 +56,12 @@ class PoissonModel final : public model::Model {
     if (const auto trouble = system_.solve(coefficients)) {
       return failed(*trouble);
     }
-    MPI_Comm group = MPI_COMM_NULL;
-    petsc::check(PetscObjectGetComm(reinterpret_cast<PetscObject>(system_.matrix()), &group));
-    return {.status = Status::ok, .message = {}, .qois = values_.gather(system_.solution(), group)};
+    model::ModelResult result;
+    result.qois = values_.gather(system_.solution(), system_.group());
+    if (const auto trouble = derivatives_.add(request, coefficients, result)) {
+      return failed("for a derivative, " + *trouble);
+    }
+    return result;
   }
 
  private:
@@ -65,6 +73,7 @@ class PoissonModel final : public model::Model {
   PoissonSystem system_;
   Eigen::Matrix2Xd points_;
   PointValues values_;
+  PoissonDerivatives derivatives_;
 };
 
 options::Node read_points(const options::Cursor& at, PoissonOptions& target) {

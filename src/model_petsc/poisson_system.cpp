@@ -69,10 +69,14 @@ PoissonSystem::PoissonSystem(const PoissonOptions& options, MPI_Comm group)
 std::optional<std::string> PoissonSystem::solve(const Eigen::VectorXd& coefficients) {
   INVAR_EXPECTS(coefficients.size() == static_cast<Eigen::Index>(k_) * k_);
   assemble(coefficients);
+  check(KSPSetOperators(solver_.get(), matrix_.get(), matrix_.get()));
+  return solve_for(load_.get(), solution_.get());
+}
+
+std::optional<std::string> PoissonSystem::solve_for(Vec load, Vec solution) {
   std::string trouble;
   try {
-    check(KSPSetOperators(solver_.get(), matrix_.get(), matrix_.get()));
-    check(KSPSolve(solver_.get(), load_.get(), solution_.get()));
+    check(KSPSolve(solver_.get(), load, solution));
     KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
     check(KSPGetConvergedReason(solver_.get(), &reason));
     if (reason > 0) {
@@ -89,11 +93,15 @@ std::optional<std::string> PoissonSystem::solve(const Eigen::VectorXd& coefficie
   return trouble;
 }
 
-void PoissonSystem::make_solver() {
-  solver_ = petsc::KspOwner();
+MPI_Comm PoissonSystem::group() const {
   MPI_Comm group = MPI_COMM_NULL;
   check(PetscObjectGetComm(reinterpret_cast<PetscObject>(matrix_.get()), &group));
-  check(KSPCreate(group, solver_.put()));
+  return group;
+}
+
+void PoissonSystem::make_solver() {
+  solver_ = petsc::KspOwner();
+  check(KSPCreate(group(), solver_.put()));
   check(KSPSetOptionsPrefix(solver_.get(), solver_options_->prefix().c_str()));
   check(KSPSetTolerances(solver_.get(), tolerance_, 0.0, PETSC_DEFAULT, PETSC_DEFAULT));
   check(KSPSetFromOptions(solver_.get()));

@@ -39,7 +39,14 @@ class PoissonSystem {
   /// @return              why there is no solution; none when there is one
   std::optional<std::string> solve(const Eigen::VectorXd& coefficients);
 
+  /// Solves A x = b with the matrix as `solve` assembled it last, and what the solver made of it.
+  ///
+  /// @return  as of `solve`; after a failure `solve` comes first again
+  std::optional<std::string> solve_for(Vec load, Vec solution);
+
   [[nodiscard]] const GridLines& lines() const { return lines_; }
+  /// The group's communicator, as PETSc copied it.
+  [[nodiscard]] MPI_Comm group() const;
   [[nodiscard]] Mat matrix() const { return matrix_.get(); }
   [[nodiscard]] Vec solution() const { return solution_.get(); }
 

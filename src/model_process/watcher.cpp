@@ -155,6 +155,7 @@ class Watcher {
     // tables of its pages for every run.
     const pid_t program = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
     if (program == 0) {
+      // It calls the kernel alone. NOLINTNEXTLINE(clang-analyzer-unix.Vfork)
       become_program(arguments_, directory, {&out, &err, &trouble});
     }
     if (program < 0) {

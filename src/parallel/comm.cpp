@@ -46,6 +46,14 @@ int Comm::size() const {
   return value;
 }
 
+int largest_of(const Comm& comm, int value) {
+  int largest = 0;
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Iallreduce(&value, &largest, 1, MPI_INT, MPI_MAX, comm.get(), &request);
+  wait_in_naps(request);
+  return largest;
+}
+
 bool all_of(const Comm& comm, bool condition) {
   const int mine = condition ? 1 : 0;
   int least = 0;

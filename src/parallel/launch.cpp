@@ -46,6 +46,15 @@ Launch launch_from_environment() {
   return {};
 }
 
+int rank_from_environment() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (std::getenv(variable) != nullptr) {
+      return number_in(variable);
+    }
+  }
+  return 0;
+}
+
 void require_launched_ranks(const Launch& launch, int num_ranks) {
   if (num_ranks == 1 && launch.num_ranks > 1) {
     throw Error(ErrorKind::config,

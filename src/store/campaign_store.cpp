@@ -11,6 +11,7 @@
 
 #include "invar/core/error.hpp"
 #include "store/capsule.hpp"
+#include "store/derivative_file.hpp"
 #include "store/files.hpp"
 #include "store/journal.hpp"
 #include "store/layout.hpp"
@@ -76,8 +77,7 @@ class CampaignStore::Impl {
     if (round == nullptr) {
       journal_->add_batch(batch);
       round = &pending_.emplace_back(batch);
-    } else if (batch_hash(round->batch()) != batch_hash(batch) ||
-               round->batch().first_id != batch.first_id) {
+    } else if (!is_round_of(*round, batch)) {
       throw Error(ErrorKind::data,
                   fmt::format("the batch of round {} differs from the one that {} has for it: the "
                               "study, the data or the program has changed since; go on with those "
@@ -200,8 +200,10 @@ class CampaignStore::Impl {
     Segment pending = gather(pending_);
     ViewFile::Size size{.num_evaluations = std::ssize(pending.evaluations.id),
                         .num_rounds = found_.history_end() + std::ssize(pending.rounds.round)};
+    size.derivatives = counts_of(pending.derivatives);
     for (const HistoryEntry& entry : found_.history) {
       size.num_evaluations += entry.num_evaluations;
+      size.derivatives += entry.derivatives;
     }
     ViewFile file(directory_ / "campaign.h5", view, size);
     for (const HistoryEntry& entry : found_.history) {

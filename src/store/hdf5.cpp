@@ -376,6 +376,14 @@ Eigen::MatrixXd read_samples(hid_t location, const std::string& name) {
   return samples;
 }
 
+std::vector<double> read_array(hid_t location, const std::string& name, std::size_t num_axes,
+                               Shape& shape) {
+  const Handle dataset = open_with_axes(location, name, num_axes, shape);
+  std::vector<double> numbers(product(shape));
+  read_all(dataset, name, H5T_NATIVE_DOUBLE, numbers.data());
+  return numbers;
+}
+
 void write_attribute(hid_t object, const std::string& name, const std::string& value) {
   const char* pointer = value.c_str();
   write_attribute(object, name, string_type().get(), static_cast<const void*>(&pointer));

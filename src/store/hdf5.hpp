@@ -114,6 +114,9 @@ std::string read_scalar_string(hid_t location, const std::string& name);
 Eigen::VectorXd read_vector(hid_t location, const std::string& name);
 Eigen::MatrixXd read_matrix(hid_t location, const std::string& name);
 Eigen::MatrixXd read_samples(hid_t location, const std::string& name);
+/// The same with more axes: its numbers, the last axis fastest, and its shape.
+std::vector<double> read_array(hid_t location, const std::string& name, std::size_t num_axes,
+                               Shape& shape);
 
 void write_attribute(hid_t object, const std::string& name, const std::string& value);
 void write_attribute(hid_t object, const std::string& name, std::int64_t value);

@@ -118,6 +118,8 @@ HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const 
   h5::write_attribute(file.get(), "format_version", format_version);
   write_evaluations(file.get(), segment.evaluations);
   write_rounds(file.get(), segment.rounds);
+  const DerivativeCounts derivatives = counts_of(segment.derivatives);
+  write_derivatives(file.get(), segment.derivatives, {}, derivatives);
   const auto& status = segment.evaluations.status;
   HistoryEntry entry{
       .path = history_path(campaign, number),
@@ -125,14 +127,18 @@ HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const 
       .first_round = segment.rounds.round.front(),
       .end_round = segment.rounds.round.back() + 1,
       .num_evaluations = static_cast<std::int64_t>(segment.evaluations.size()),
-      .num_failed = std::count_if(status.begin(), status.end(), [](std::uint8_t one) {
-        return is_failure(static_cast<method::Status>(one));
-      })};
+      .num_failed = std::count_if(
+          status.begin(), status.end(),
+          [](std::uint8_t one) { return is_failure(static_cast<method::Status>(one)); }),
+      .derivatives = derivatives};
   write_sealed_file(entry.path, kind,
                     {{"first_round", entry.first_round},
                      {"end_round", entry.end_round},
                      {"evaluations", entry.num_evaluations},
-                     {"failed", entry.num_failed}},
+                     {"failed", entry.num_failed},
+                     {"jacobians", derivatives.jacobians},
+                     {"jacobian_vectors", derivatives.jacobian_vectors},
+                     {"vector_jacobians", derivatives.vector_jacobians}},
                     h5::image(file));
   return entry;
 }
@@ -149,7 +155,10 @@ HistoryEntry read_history_entry(const fs::path& campaign, std::int64_t number) {
           .first_round = seal.count("first_round"),
           .end_round = seal.count("end_round"),
           .num_evaluations = seal.count("evaluations"),
-          .num_failed = seal.count("failed")};
+          .num_failed = seal.count("failed"),
+          .derivatives = {.jacobians = seal.count("jacobians"),
+                          .jacobian_vectors = seal.count("jacobian_vectors"),
+                          .vector_jacobians = seal.count("vector_jacobians")}};
 }
 
 void verify_history_file(const HistoryEntry& entry) {
@@ -169,7 +178,9 @@ Segment read_history(const HistoryEntry& entry) {
   verify_history_file(entry);
   try {
     const h5::Handle file = h5::open_on_disk(entry.path);
-    Segment segment{.evaluations = read_evaluations(file.get()), .rounds = read_rounds(file.get())};
+    Segment segment{.evaluations = read_evaluations(file.get()),
+                    .rounds = read_rounds(file.get()),
+                    .derivatives = read_derivatives(file.get())};
     check_shapes(segment, entry);
     return segment;
   } catch (const Error& error) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "store/derivative_file.hpp"
 #include "store/segment.hpp"
 
 namespace invar::store {
@@ -19,6 +20,7 @@ struct HistoryEntry {
   std::int64_t end_round = 0;    // one after the last
   std::int64_t num_evaluations = 0;
   std::int64_t num_failed = 0;
+  DerivativeCounts derivatives = {};
 };
 
 std::filesystem::path history_path(const std::filesystem::path& campaign, std::int64_t number);

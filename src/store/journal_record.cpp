@@ -35,6 +35,21 @@ class Encoder {
                    static_cast<std::size_t>(matrix.size()) * sizeof(double));
   }
   void put_vector(const Eigen::VectorXd& vector) { put_matrix(vector); }
+  void put_wanted(const std::vector<method::WantedDerivatives>& wanted) {
+    for (const method::WantedDerivatives& one : wanted) {
+      put(static_cast<std::uint8_t>(one.jacobian ? 1 : 0));
+      put_matrix(one.directions);
+      put_matrix(one.weights);
+    }
+  }
+  void put_derivatives(const method::Derivatives& derivatives) {
+    if (derivatives.is_empty()) {
+      return;  // most have none
+    }
+    put_matrix(derivatives.jacobian);
+    put_matrix(derivatives.jacobian_vectors);
+    put_matrix(derivatives.vector_jacobians);
+  }
 
   void finish() {
     const std::string_view payload = std::string_view(record_).substr(record_head_bytes);
@@ -91,6 +106,25 @@ class Decoder {
     }
     return matrix;
   }
+  std::vector<method::WantedDerivatives> get_wanted(Eigen::Index num_samples) {
+    std::vector<method::WantedDerivatives> wanted;
+    for (Eigen::Index i = 0; !rest_.empty() && i < num_samples; ++i) {
+      method::WantedDerivatives& one = wanted.emplace_back();
+      one.jacobian = get<std::uint8_t>() != 0;
+      one.directions = get_matrix();
+      one.weights = get_matrix();
+    }
+    return wanted;
+  }
+  method::Derivatives get_derivatives() {
+    method::Derivatives derivatives;
+    if (!rest_.empty()) {
+      derivatives.jacobian = get_matrix();
+      derivatives.jacobian_vectors = get_matrix();
+      derivatives.vector_jacobians = get_matrix();
+    }
+    return derivatives;
+  }
   void require(bool is_sound) const {
     if (!is_sound) {
       throw_nonsense();
@@ -123,6 +157,7 @@ void encode_batch(std::string& record, const method::Batch& batch) {
   out.put(batch.round);
   out.put(batch.first_id);
   out.put_matrix(batch.points);
+  out.put_wanted(batch.wanted);
   out.finish();
 }
 
@@ -139,6 +174,7 @@ void encode_evaluation(std::string& record, std::int64_t round, std::int64_t sam
   out.put_string(evaluation.host);
   out.put_string(evaluation.message);
   out.put_vector(evaluation.qois);
+  out.put_derivatives(evaluation.derivatives);
   out.finish();
 }
 
@@ -192,6 +228,7 @@ method::Batch decode_batch(std::string_view payload) {
   batch.round = in.get<std::int64_t>();
   batch.first_id = in.get<std::int64_t>();
   batch.points = in.get_matrix();
+  batch.wanted = in.get_wanted(batch.points.cols());
   in.require(is_count(batch.round) && is_count(batch.first_id));
   in.finish();
   return batch;
@@ -210,6 +247,7 @@ EvaluationRecord decode_evaluation(std::string_view payload) {
   record.evaluation.host = in.get_string();
   record.evaluation.message = in.get_string();
   record.evaluation.qois = in.get_vector();
+  record.evaluation.derivatives = in.get_derivatives();
   in.require(is_count(record.round) && is_count(record.sample) && std::isfinite(record.finished) &&
              record.evaluation.status <= method::Status::cancelled);
   in.finish();

@@ -23,6 +23,7 @@ struct Part {
   std::string origin;
   EvaluationColumns columns;
   RoundColumns rounds;
+  DerivativeTables derivatives;
 };
 
 /// Rounds of which the evaluations were read: first round to one after the last.
@@ -41,8 +42,8 @@ std::vector<Part> read_all_history(const fs::path& campaign, Intervals& found,
     try {
       const HistoryEntry entry = read_history_entry(campaign, number);
       Segment segment = read_history(entry);
-      parts.push_back(
-          {entry.path.string(), std::move(segment.evaluations), std::move(segment.rounds)});
+      parts.push_back({entry.path.string(), std::move(segment.evaluations),
+                       std::move(segment.rounds), std::move(segment.derivatives)});
       found[entry.first_round] = entry.end_round;
     } catch (const Error& error) {
       notes.emplace_back(error.what());
@@ -84,7 +85,8 @@ Part sort_journals(const std::map<fs::path, std::string>& journals, Intervals& f
     found[round.round()] = round.round() + 1;
   }
   Segment segment = gather(rounds);
-  return {"the journal", std::move(segment.evaluations), std::move(segment.rounds)};
+  return {"the journal", std::move(segment.evaluations), std::move(segment.rounds),
+          std::move(segment.derivatives)};
 }
 
 void note_gaps(const Intervals& found, std::vector<std::string>& notes) {
@@ -176,6 +178,7 @@ RecordedEvaluations read_evaluations(const fs::path& directory) {
   for (const Part& part : parts) {
     append(all, part.columns);
     append(all.proposals, part.rounds);
+    all.derivatives.append(part.derivatives);
   }
   return all;
 }

@@ -78,6 +78,32 @@ void append(RoundColumns& columns, const StoredRound& round) {
   columns.seconds.push_back(row.seconds);
 }
 
+void append(ProductTable& table, std::int64_t id, const Eigen::MatrixXd& factors,
+            const Eigen::MatrixXd& products) {
+  for (Eigen::Index i = 0; i < products.cols(); ++i) {
+    table.ids.push_back(id);
+    table.factors.emplace_back(factors.col(i));
+    table.products.emplace_back(products.col(i));
+  }
+}
+
+void append(DerivativeTables& tables, const StoredRound& round) {
+  for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
+    const method::Derivatives& found = round.facts(sample).derivatives;
+    if (!round.has(sample) || found.is_empty()) {
+      continue;
+    }
+    const std::int64_t id = round.batch().first_id + sample;
+    const method::WantedDerivatives& wanted = round.batch().wanted_of(sample);
+    if (found.jacobian.size() > 0) {
+      tables.jacobians.ids.push_back(id);
+      tables.jacobians.values.push_back(found.jacobian);
+    }
+    append(tables.jacobian_vectors, id, wanted.directions, found.jacobian_vectors);
+    append(tables.vector_jacobians, id, wanted.weights, found.vector_jacobians);
+  }
+}
+
 method::Evaluation evaluation_at(const EvaluationColumns& columns, std::size_t i) {
   method::Evaluation evaluation;
   evaluation.status = static_cast<method::Status>(columns.status[i]);
@@ -131,6 +157,7 @@ Segment gather(std::span<const StoredRound> rounds) {
   segment.rounds.proposal_std.setConstant(proposed, num_told, nan);
   for (const StoredRound& round : rounds) {
     append(segment.evaluations, round);
+    append(segment.derivatives, round);
     if (round.row) {
       append(segment.rounds, round);
     }
@@ -141,21 +168,34 @@ Segment gather(std::span<const StoredRound> rounds) {
 std::vector<StoredRound> split(const Segment& segment) {
   const EvaluationColumns& evaluations = segment.evaluations;
   std::vector<StoredRound> result;
+  const bool has_derivatives = segment.derivatives.jacobians.size() > 0 ||
+                               segment.derivatives.jacobian_vectors.size() > 0 ||
+                               segment.derivatives.vector_jacobians.size() > 0;
   std::size_t begin = 0;
   for (std::size_t r = 0; r < segment.rounds.size(); ++r) {
     const std::int64_t num_samples = segment.rounds.num_samples[r];
     if (num_samples < 0 || static_cast<std::size_t>(num_samples) > evaluations.size() - begin) {
       throw Error(ErrorKind::data, "its rounds have more evaluations than there are");
     }
-    StoredRound round({.round = segment.rounds.round[r],
-                       .first_id = segment.rounds.first_id[r],
-                       .points = evaluations.parameters.middleCols(index(begin), num_samples)});
+    method::Batch batch{.round = segment.rounds.round[r],
+                        .first_id = segment.rounds.first_id[r],
+                        .points = evaluations.parameters.middleCols(index(begin), num_samples)};
+    std::vector<method::Derivatives> derivatives(static_cast<std::size_t>(num_samples));
+    for (std::size_t i = 0; has_derivatives && i < derivatives.size(); ++i) {
+      auto [wanted, found] =
+          derivatives_of(segment.derivatives, batch.first_id + static_cast<std::int64_t>(i));
+      batch.wanted.push_back(std::move(wanted));
+      derivatives[i] = std::move(found);
+    }
+    StoredRound round(std::move(batch));
     for (std::int64_t sample = 0; sample < num_samples; ++sample) {
       const std::size_t i = begin + static_cast<std::size_t>(sample);
       if (evaluations.round[i] != round.round() || evaluations.sample[i] != sample) {
         throw Error(ErrorKind::data, "its evaluations are not those of its rounds");
       }
-      round.set(sample, evaluation_at(evaluations, i), evaluations.finished[i]);
+      method::Evaluation evaluation = evaluation_at(evaluations, i);
+      evaluation.derivatives = std::move(derivatives[static_cast<std::size_t>(sample)]);
+      round.set(sample, evaluation, evaluations.finished[i]);
     }
     round.row = row_at(segment.rounds, r);
     result.push_back(std::move(round));

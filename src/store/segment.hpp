@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 
+#include "invar/store/derivative_tables.hpp"
 #include "store/stored_round.hpp"
 
 namespace invar::store {
@@ -43,6 +44,7 @@ struct RoundColumns {
 struct Segment {
   EvaluationColumns evaluations;
   RoundColumns rounds;
+  DerivativeTables derivatives;  // of the evaluations
 };
 
 /// The tables of some rounds: recorded samples, and rows of told rounds.

@@ -1,5 +1,6 @@
 #include "store/stored_round.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -36,6 +37,18 @@ std::optional<std::string> first_difference(const std::string& name, const Eigen
     }
   }
   return std::nullopt;
+}
+
+bool same_numbers(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  return a.cols() == b.cols() &&
+         (a.cols() == 0 ||
+          (a.rows() == b.rows() &&
+           std::equal(a.reshaped().begin(), a.reshaped().end(), b.reshaped().begin(), same_bits)));
+}
+
+bool same_wanted(const method::WantedDerivatives& a, const method::WantedDerivatives& b) {
+  return a.jacobian == b.jacobian && same_numbers(a.directions, b.directions) &&
+         same_numbers(a.weights, b.weights);
 }
 
 /// The scalars by name; NaN is what history has where there is none.
@@ -113,6 +126,9 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   method::Evaluation& kept = evaluations_[static_cast<std::size_t>(sample)];
   kept.status = evaluation.status;
   kept.message = evaluation.message;
+  if (evaluation.status == method::Status::ok) {
+    kept.derivatives = evaluation.derivatives;
+  }
   kept.wall_seconds = evaluation.wall_seconds;
   kept.group = evaluation.group;
   kept.attempts = evaluation.attempts;
@@ -127,6 +143,7 @@ void StoredRound::forget(Eigen::Index sample) {
   if (qois_.size() > 0) {
     qois_.col(sample).setConstant(std::numeric_limits<double>::quiet_NaN());
   }
+  evaluations_[static_cast<std::size_t>(sample)].derivatives = {};
   finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
   --num_recorded_;
   num_failed_ -= is_failure(facts(sample).status) ? 1 : 0;
@@ -148,6 +165,16 @@ std::uint64_t batch_hash(const method::Batch& batch) {
     hash = core::mix_bits(hash ^ std::bit_cast<std::uint64_t>(batch.points.data()[i])) + 1;
   }
   return hash;
+}
+
+bool is_round_of(const StoredRound& round, const method::Batch& batch) {
+  bool is_same =
+      batch_hash(round.batch()) == batch_hash(batch) && round.batch().first_id == batch.first_id;
+  for (Eigen::Index sample = 0; is_same && sample < round.num_samples(); ++sample) {
+    is_same = !round.has(sample) || round.facts(sample).status != method::Status::ok ||
+              same_wanted(round.batch().wanted_of(sample), batch.wanted_of(sample));
+  }
+  return is_same;
 }
 
 bool is_failure(method::Status status) {

@@ -79,6 +79,10 @@ class StoredRound {
 /// A hash of the points of a batch, bit for bit.
 std::uint64_t batch_hash(const method::Batch& batch);
 
+/// Whether a round on record is the one of `batch`: the same ids and points, bit for bit, and what
+/// was answered has the derivatives that are wanted.
+bool is_round_of(const StoredRound& round, const method::Batch& batch);
+
 /// Whether a run was made and came to nothing; one that was given up is none.
 bool is_failure(method::Status status);
 

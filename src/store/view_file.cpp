@@ -56,7 +56,7 @@ std::int64_t estimated_bytes(const View& view, ViewFile::Size size) {
   const std::int64_t m = view.observations.values.size();
   std::int64_t numbers = size.num_evaluations * (d + m + 40) + size.num_rounds * (2 * d + 128) +
                          3 * d * d + (view.observations.noise.is_independent() ? m : m * m) +
-                         (1 << 17);
+                         num_numbers(size.derivatives, d, m) + (1 << 17);
   if (view.posterior) {
     numbers += view.posterior->samples.size() + view.posterior->qois.size();
     for (const auto& entry : view.posterior->optimizer.values()) {
@@ -272,6 +272,8 @@ void ViewFile::append_samples(const std::string& name, std::int64_t first,
 void ViewFile::append(const Segment& segment) {
   append_evaluations(segment.evaluations);
   append_rounds(segment.rounds);
+  write_derivatives(file_.get(), segment.derivatives, derivatives_, size_.derivatives);
+  derivatives_ += counts_of(segment.derivatives);
 }
 
 void ViewFile::append_evaluations(const EvaluationColumns& columns) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "invar/store/view.hpp"
+#include "store/derivative_file.hpp"
 #include "store/hdf5.hpp"
 #include "store/segment.hpp"
 
@@ -22,6 +23,7 @@ class ViewFile {
   struct Size {
     std::int64_t num_evaluations = 0;
     std::int64_t num_rounds = 0;
+    DerivativeCounts derivatives = {};
   };
 
   /// @throws Error(io)  when there is no room on the disk, among others
@@ -80,6 +82,7 @@ class ViewFile {
   std::map<std::string, h5::Handle> columns_;  // of /evaluations and /rounds by path
   std::int64_t num_evaluations_ = 0;           // appended
   std::int64_t num_rounds_ = 0;
+  DerivativeCounts derivatives_;
 };
 
 }  // namespace invar::store

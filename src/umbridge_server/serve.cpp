@@ -14,11 +14,11 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
+#include "invar/model/bytes.hpp"
 #include "invar/parallel/agree.hpp"
 #include "invar/parallel/serve.hpp"
 #include "invar/parallel/task_pool.hpp"
 #include "umbridge_server/http_server.hpp"
-#include "umbridge_server/request_codec.hpp"
 #include "umbridge_server/request_queue.hpp"
 
 namespace invar::umbridge_server {
@@ -58,7 +58,10 @@ model::ModelResult run(model::Model& model, const model::ModelRequest& request,
 
 void work(const parallel::Groups& groups, model::Model* model) {
   parallel::serve(groups, [&](std::span<const std::byte> bytes, std::vector<std::byte>& reply) {
-    encode(run(*model, decode_request(bytes), groups.team()), reply);
+    const auto request = model::take_request(bytes);
+    INVAR_EXPECTS(request);
+    reply.clear();
+    model::append_bytes(run(*model, *request, groups.team()), reply);
   });
 }
 
@@ -113,7 +116,8 @@ class Dispatcher {
       if (!job) {
         break;
       }
-      encode(job->request, bytes_);
+      bytes_.clear();
+      model::append_bytes(job->request, bytes_);
       pool_.submit(group, next_ticket_, bytes_);
       running_.emplace(next_ticket_++, *std::move(job));
       has_given = true;
@@ -125,7 +129,7 @@ class Dispatcher {
     return pool_.num_busy() > 0 &&
            pool_.poll(
                {.on_reply =
-                    [this](const auto& reply) { finish(reply.ticket, decode_result(reply.bytes)); },
+                    [this](const auto& reply) { finish(reply.ticket, result_of(reply.bytes)); },
                 .on_loss =
                     [this](const auto& loss) {
                       finish(loss.running,
@@ -133,6 +137,15 @@ class Dispatcher {
                               .message = fmt::format("no answer within {} s (evaluation.timeout_s)",
                                                      timeout_s_.value_or(0.0))});
                     }});
+  }
+
+  static model::ModelResult result_of(std::span<const std::byte> bytes) {
+    const std::size_t size = bytes.size();
+    auto result = model::take_result(bytes);
+    return result ? *std::move(result)
+                  : model::ModelResult{
+                        .status = Status::transport,
+                        .message = fmt::format("a reply of {} bytes is unreadable", size)};
   }
 
   void finish(std::int64_t ticket, model::ModelResult result) {

@@ -42,7 +42,7 @@ class ProgramTest : public ::testing::Test {
                      timeout_s);
   }
 
-  static std::string program() { return std::string(INVAR_BINARY_DIR) + "/tests/invar_with_toy"; }
+  static std::string program() { return INVAR_BINARY_DIR "/tests/invar_with_toy"; }
 
   /// Compares two campaigns in everything that must be equal; what differs, or "".
   std::string difference(const std::string& a, const std::string& b) {

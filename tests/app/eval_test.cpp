@@ -187,7 +187,7 @@ TEST_F(Eval, SaysInTheResultsThatARunFailed) {
               StartsWith("FAIL crashed: the program ended with exit code 3; "
                          "it said: no mesh"));
   write_file(folder_ / "model.sh", "echo 1 nan 3 4 > $2");
-  EXPECT_EQ(fail_with(program, ""), "FAIL non_finite: QoI 1 is nan (counted from 0)\n");
+  EXPECT_THAT(fail_with(program, ""), StartsWith("FAIL non_finite: QoI 1 is nan"));
   write_file(folder_ / "model.sh", "exec sleep 20");
   EXPECT_THAT(fail_with(program, "evaluation: {timeout_s: 0.2}\n"), StartsWith("FAIL timeout: "));
 }

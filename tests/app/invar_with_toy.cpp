@@ -4,6 +4,7 @@
 #include "invar/model_process/process_model.hpp"
 #include "invar/model_umbridge/umbridge.hpp"
 #include "support/faulty_model.hpp"
+#include "support/lying_model.hpp"
 #include "support/toy_model.hpp"
 
 int main(int argc, char** argv) {
@@ -13,5 +14,6 @@ int main(int argc, char** argv) {
   invar::model_umbridge::add_umbridge_model(registry);
   registry.add(invar::test::toy_model());
   registry.add(invar::test::faulty_model());
+  registry.add(invar::test::lying_model());
   return invar::app::run_program(argc, argv, registry);
 }

@@ -1,67 +1,58 @@
 #include "evaluation/codec.hpp"
 
-#include <limits>
-
 #include <gtest/gtest.h>
 
+namespace invar::evaluation {
 namespace {
 
-using namespace invar::evaluation;
-using invar::method::Evaluation;
-using invar::method::Status;
+TEST(Codec, CarriesATaskOfSeveralRequests) {
+  std::vector<model::ModelRequest> requests = {{Eigen::Vector2d(1, 2), 7},
+                                               {Eigen::Vector2d(3, 4), 8}};
+  requests[1].wants_jacobian = true;
+  std::vector<std::byte> bytes(3);  // what was there goes
 
-TEST(Codec, CarriesATask) {
-  const Eigen::Vector3d parameters(1.5, -0.0, std::numeric_limits<double>::infinity());
-  std::vector<std::byte> bytes;
-  Task task;
+  encode_task(requests, bytes);
+  const auto found = decode_task(bytes);
 
-  encode_task(-7, parameters, bytes);
-  decode_task(bytes, task);
-
-  EXPECT_EQ(task.id, -7);
-  EXPECT_EQ(task.parameters, parameters);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].id, 7);
+  EXPECT_FALSE(found[0].wants_jacobian);
+  EXPECT_EQ(found[1].parameters, requests[1].parameters);
+  EXPECT_TRUE(found[1].wants_jacobian);
 }
 
 TEST(Codec, CarriesAReply) {
-  Evaluation sent;
-  sent.status = Status::non_finite;
-  sent.qois = Eigen::Vector2d(3, std::numeric_limits<double>::quiet_NaN());
-  sent.message = "QoI 1 is nan";
+  ModelRun sent;
+  sent.results = {{.status = Status::ok, .qois = Eigen::Vector2d(3, 4)},
+                  {.status = Status::crashed, .message = "bang"}};
+  sent.results[0].jacobian = Eigen::MatrixXd::Identity(2, 2);
   sent.wall_seconds = 0.25;
-  std::vector<std::byte> bytes;
+  std::vector<std::byte> bytes(3);
 
   encode_reply(sent, bytes);
   const auto found = decode_reply(bytes);
 
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->status, sent.status);
-  EXPECT_EQ(found->qois[0], 3);
-  EXPECT_TRUE(std::isnan(found->qois[1]));
-  EXPECT_EQ(found->message, sent.message);
+  ASSERT_EQ(found->results.size(), 2U);
+  EXPECT_EQ(found->results[0].qois, sent.results[0].qois);
+  EXPECT_EQ(found->results[0].jacobian, sent.results[0].jacobian);
+  EXPECT_EQ(found->results[1].status, Status::crashed);
+  EXPECT_EQ(found->results[1].message, "bang");
   EXPECT_EQ(found->wall_seconds, 0.25);
 }
 
-TEST(Codec, CarriesAReplyWithoutQoisAndMessage) {
-  std::vector<std::byte> bytes;
-
-  encode_reply({}, bytes);
-  const auto found = decode_reply(bytes);
-
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->qois.size(), 0);
-  EXPECT_EQ(found->message, "");
-}
-
 TEST(Codec, RefusesBytesThatAreNoReply) {
-  Evaluation sent;
-  sent.qois = Eigen::Vector2d(1, 2);
+  ModelRun sent;
+  sent.results = {{.status = Status::ok, .qois = Eigen::Vector2d(1, 2)}};
   std::vector<std::byte> bytes;
   encode_reply(sent, bytes);
 
-  EXPECT_FALSE(decode_reply(std::span(bytes).first(10)).has_value());
+  EXPECT_FALSE(decode_reply(std::span(bytes).first(7)).has_value());
+  EXPECT_FALSE(decode_reply(std::span(bytes).first(20)).has_value());
   EXPECT_FALSE(decode_reply(std::span(bytes).first(bytes.size() - 1)).has_value());
   bytes[8] = std::byte{200};  // the status
   EXPECT_FALSE(decode_reply(bytes).has_value());
 }
 
 }  // namespace
+}  // namespace invar::evaluation

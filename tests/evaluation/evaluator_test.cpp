@@ -132,6 +132,150 @@ TEST_F(Evaluator, TurnsWhateverAModelDoesIntoAStatus) {
   });
 }
 
+/// q = (x y, x^2), with derivatives, wrong ones where x is 3 (a column short) or 4 (NaN).
+class DerivativeModel : public model::Model {
+ public:
+  [[nodiscard]] Eigen::Index num_parameters() const override { return 2; }
+  [[nodiscard]] Eigen::Index num_qois() const override { return 2; }
+  [[nodiscard]] model::Capabilities capabilities() const override {
+    return {.jacobian = true, .jacobian_vector = true, .vector_jacobian = true};
+  }
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    const Eigen::VectorXd& x = request.parameters;
+    model::ModelResult result = succeed(Eigen::Vector2d(x[0] * x[1], x[0] * x[0]));
+    Eigen::MatrixXd jacobian = jacobian_at(x);
+    if (x[0] == 3) {
+      jacobian.conservativeResize(2, 1);
+    }
+    if (x[0] == 4) {
+      jacobian(1, 0) = std::numeric_limits<double>::quiet_NaN();
+    }
+    if (request.wants_jacobian) {
+      result.jacobian = jacobian;
+    }
+    if (request.directions.cols() > 0) {
+      result.jacobian_vectors = jacobian_at(x) * request.directions;
+    }
+    if (request.weights.cols() > 0) {
+      result.vector_jacobians = jacobian_at(x).transpose() * request.weights;
+    }
+    return result;
+  }
+  static Eigen::MatrixXd jacobian_at(const Eigen::VectorXd& x) {
+    return Eigen::MatrixXd{{x[1], x[0]}, {2 * x[0], 0.0}};
+  }
+};
+
+TEST_F(Evaluator, BringsTheDerivativesThatAreWanted) {
+  const auto make = [](const parallel::Groups&) { return std::make_unique<DerivativeModel>(); };
+  run_model({}, make, [&](method::Evaluator& evaluator) {
+    method::Batch batch = make_batch(6);
+    batch.wanted.resize(6);
+    batch.wanted[1].jacobian = true;
+    batch.wanted[2].directions = Eigen::MatrixXd{{1, 2, 3}, {4, 5, 6}};
+    batch.wanted[2].weights = Eigen::MatrixXd{{7}, {8}};
+    batch.wanted[3].jacobian = true;
+    batch.wanted[4].jacobian = true;
+
+    const auto found = collect(evaluator, batch).evaluations;
+
+    const auto jacobian = [&](Eigen::Index i) {
+      return DerivativeModel::jacobian_at(batch.points.col(i));
+    };
+    EXPECT_TRUE(found[0].derivatives.is_empty());
+    EXPECT_EQ(found[1].derivatives.jacobian, jacobian(1));
+    EXPECT_EQ(found[1].derivatives.jacobian_vectors.size(), 0);
+    EXPECT_EQ(found[2].derivatives.jacobian.size(), 0);
+    EXPECT_EQ(found[2].derivatives.jacobian_vectors, jacobian(2) * batch.wanted[2].directions);
+    EXPECT_EQ(found[2].derivatives.vector_jacobians,
+              jacobian(2).transpose() * batch.wanted[2].weights);
+    EXPECT_EQ(found[3].status, method::Status::bad_output);
+    EXPECT_EQ(found[3].message, "Jacobian: expected 2 x 2 numbers, found 2 x 1");
+    EXPECT_EQ(found[4].status, method::Status::non_finite);
+    EXPECT_EQ(found[4].message, "1 of 4 derivatives not finite");
+    EXPECT_EQ(found[4].qois.size(), 2);
+    EXPECT_TRUE(found[4].derivatives.is_empty());
+    EXPECT_EQ(found[5].status, method::Status::ok);
+  });
+}
+
+TEST_F(Evaluator, AsksAModelWithoutDerivativesForNone) {
+  run({}, everywhere(linear), [&](method::Evaluator& evaluator) {
+    method::Batch batch = make_batch(1);
+    batch.wanted.resize(1);
+    batch.wanted[0].weights = Eigen::Vector2d(1, 1);
+
+    const auto found = collect(evaluator, batch).evaluations;
+
+    EXPECT_EQ(found[0].status, method::Status::bad_output);
+    EXPECT_EQ(found[0].message, "vector-Jacobian products: expected 2 x 1 numbers, found 0 x 0");
+  });
+}
+
+/// Runs up to 4 points at once; QoIs are x and how many there were. A call with a point x = 13
+/// throws, and x = 5 fails at the first attempt.
+class SeveralModel : public model::Model {
+ public:
+  [[nodiscard]] Eigen::Index num_parameters() const override { return 2; }
+  [[nodiscard]] Eigen::Index num_qois() const override { return 2; }
+  [[nodiscard]] Eigen::Index most_at_once() const override { return 4; }
+  model::ModelResult evaluate(const model::ModelRequest& request) override {
+    return evaluate_several({request}).front();
+  }
+  std::vector<model::ModelResult> evaluate_several(
+      const std::vector<model::ModelRequest>& requests) override {
+    std::vector<model::ModelResult> results;
+    for (const model::ModelRequest& request : requests) {
+      const double x = request.parameters[0];
+      if (x == 13) {
+        throw std::runtime_error("unlucky");
+      }
+      results.push_back(succeed(Eigen::Vector2d(x, static_cast<double>(requests.size()))));
+      if (x == 5) {
+        results.back() = {.status = invar::Status::model_failed, .message = "never 5"};
+      }
+    }
+    return results;
+  }
+};
+
+TEST_F(Evaluator, RunsSeveralPointsInOneGoWhereTheModelTakesThem) {
+  const auto make = [](const parallel::Groups&) { return std::make_unique<SeveralModel>(); };
+  run_model({.retries = 1}, make, [&](method::Evaluator& evaluator) {
+    const Collected collected = collect(evaluator, make_batch(34));
+
+    EXPECT_THAT(collected.num_calls, Each(1));
+    std::size_t num_in_fours = 0;
+    for (std::size_t i = 0; i < 34; ++i) {
+      const method::Evaluation& found = collected.evaluations[i];
+      if (i == 5) {
+        EXPECT_EQ(found.status, method::Status::model_failed);
+        EXPECT_EQ(found.message, "never 5");
+        EXPECT_EQ(found.attempts, 2);
+      } else if (i == 13) {
+        EXPECT_EQ(found.status, method::Status::crashed);
+        EXPECT_EQ(found.message, "unlucky");
+      } else {  // those that ran with 13 ran again, alone
+        EXPECT_EQ(found.status, method::Status::ok) << found.message;
+        EXPECT_EQ(found.qois[0], static_cast<double>(i));
+        num_in_fours += found.qois[1] == 4 ? 1U : 0U;
+      }
+    }
+    EXPECT_GE(num_in_fours, 16U);
+  });
+}
+
+TEST_F(Evaluator, LeavesNoGroupWithoutAPointToGiveAnotherSeveral) {
+  const auto make = [](const parallel::Groups&) { return std::make_unique<SeveralModel>(); };
+  run_model({}, make, [&](method::Evaluator& evaluator) {
+    const Collected collected = collect(evaluator, make_batch(num_groups()));
+
+    for (const method::Evaluation& found : collected.evaluations) {
+      EXPECT_EQ(found.qois[1], 1);
+    }
+  });
+}
+
 TEST_F(Evaluator, CarriesTheFailureOfOneRankOfAGroup) {
   if (world_.size() < 3) {
     GTEST_SKIP() << "needs 3 ranks";

@@ -87,18 +87,30 @@ class EvaluationTest : public ::testing::Test {
   /// Calls `body(evaluator)` on the manager with the evaluator that belongs to the ranks.
   void run(const evaluation::EvaluationOptions& options, const MakeFunction& make_function,
            const std::function<void(method::Evaluator&)>& body) {
+    run_model(
+        options,
+        [&](const parallel::Groups& groups) {
+          return std::make_unique<FunctionModel>(sizes, make_function(groups));
+        },
+        body);
+  }
+
+  /// The same with any model.
+  void run_model(
+      const evaluation::EvaluationOptions& options,
+      const std::function<std::unique_ptr<model::Model>(const parallel::Groups&)>& make_model,
+      const std::function<void(method::Evaluator&)>& body) {
     const parallel::Groups groups(world_, options.ranks_per_model);
     const auto model = evaluation::make_model(
-        groups,
-        [&](MPI_Comm) { return std::make_unique<FunctionModel>(sizes, make_function(groups)); },
-        sizes);
+        groups, [&](MPI_Comm) { return make_model(groups); }, sizes);
+    const auto abilities = evaluation::abilities(groups, model.get());
     if (!groups.is_manager()) {
       evaluation::serve_model(groups, model.get());
     } else if (world_.size() == 1) {
       evaluation::InPlaceEvaluator evaluator(groups, *model, options, stop_);
       body(evaluator);
     } else {
-      evaluation::PoolEvaluator evaluator(groups, options, stop_);
+      evaluation::PoolEvaluator evaluator(groups, options, stop_, abilities.most_at_once);
       body(evaluator);
       evaluator.shut_down(30);
       EXPECT_FALSE(evaluator.must_abort());

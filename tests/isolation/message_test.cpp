@@ -79,16 +79,22 @@ TEST(Bodies, KeepEveryBit) {
   EXPECT_EQ(again->status, Status::model_failed);
   EXPECT_EQ(again->message, "why");
   expect_same_bits(again->qois, result.qois);
-  const auto parameters = decode_parameters(encode_parameters(odd_numbers()));
-  ASSERT_TRUE(parameters);
-  expect_same_bits(*parameters, odd_numbers());
+  model::ModelRequest request(odd_numbers(), 12);
+  request.directions = Eigen::MatrixXd::Identity(5, 2);
+  const auto wanted = decode_request(encode_request(request));
+  ASSERT_TRUE(wanted);
+  expect_same_bits(wanted->parameters, odd_numbers());
+  EXPECT_EQ(wanted->directions, request.directions);
   const auto refusal = decode_refusal(encode_refusal({.kind = 78, .message = "no mesh"}));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->kind, 78);
   EXPECT_EQ(refusal->message, "no mesh");
-  const auto sizes = decode_sizes(encode_sizes({.num_parameters = 3, .num_qois = 5}));
-  ASSERT_TRUE(sizes);
-  EXPECT_EQ(sizes->num_qois, 5);
+  const auto abilities = decode_abilities(encode_abilities(
+      {.num_parameters = 3, .num_qois = 5, .derivatives = {.vector_jacobian = true}}));
+  ASSERT_TRUE(abilities);
+  EXPECT_EQ(abilities->num_qois, 5);
+  EXPECT_FALSE(abilities->derivatives.jacobian);
+  EXPECT_TRUE(abilities->derivatives.vector_jacobian);
 }
 
 TEST(Bodies, AreRefusedWhenTheyAreShort) {
@@ -99,10 +105,11 @@ TEST(Bodies, AreRefusedWhenTheyAreShort) {
 
   EXPECT_FALSE(decode_result(result.substr(0, result.size() - 1)));
   EXPECT_FALSE(decode_result(result.substr(0, 15)));
+  EXPECT_FALSE(decode_result(result + "x"));
   EXPECT_FALSE(decode_result(unknown_status));
-  EXPECT_FALSE(decode_sizes("1234567"));
+  EXPECT_FALSE(decode_abilities("1234567"));
   EXPECT_FALSE(decode_refusal("123"));
-  EXPECT_FALSE(decode_parameters("1234567"));
+  EXPECT_FALSE(decode_request("1234567"));
 }
 
 }  // namespace

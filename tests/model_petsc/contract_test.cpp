@@ -61,10 +61,10 @@ ContractCase lotka_volterra_case() {
           .num_live_objects = num_petsc_objects};
 }
 
-ContractCase poisson_case(const model_petsc::PoissonOptions& options) {
+ContractCase poisson_case(const std::string& name, const model_petsc::PoissonOptions& options) {
   const auto num_blocks = static_cast<Eigen::Index>(options.k) * options.k;
   return {
-      .name = "Poisson",
+      .name = name,
       .make = [options](MPI_Comm group) { return model_petsc::make_poisson_model(options, group); },
       .prior_mean = Eigen::VectorXd::Constant(num_blocks, 4.0),
       .prior_std = Eigen::VectorXd::Constant(num_blocks, 2.0),
@@ -74,7 +74,11 @@ ContractCase poisson_case(const model_petsc::PoissonOptions& options) {
 
 INSTANTIATE_TEST_SUITE_P(BuiltIn, ModelContract,
                          ::testing::Values(linear_case(), lotka_volterra_case(),
-                                           poisson_case({.n = 8, .k = 4, .points_per_side = 5})),
+                                           // The Jacobian by columns, and by rows.
+                                           poisson_case("Poisson",
+                                                        {.n = 8, .k = 4, .points_per_side = 5}),
+                                           poisson_case("PoissonSeenAtFewPoints",
+                                                        {.n = 8, .k = 4, .points_per_side = 3})),
                          case_name);
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "invar/petsc/check.hpp"
+#include "model_petsc/element_forces.hpp"
 #include "support/petsc_environment.hpp"
 
 namespace invar::model_petsc {
@@ -129,6 +130,34 @@ TEST(PoissonSystem, AssemblesTheMatrixOfTheElements) {
   EXPECT_LE((owned_rows(system.matrix()) - expected.middleRows(begin, end - begin))
                 .lpNorm<Eigen::Infinity>(),
             1e-14);
+}
+
+TEST(ElementForces, AreTheRowsOfTheMatrixTimesTheSolution) {
+  for (const int n : {2, 4, 12}) {  // with n = 2 and 4 some ranks have no line
+    PoissonSystem system({.n = n, .k = 2}, MPI_COMM_WORLD);
+    const Eigen::Vector4d a(0.5, 2.0, 1.0, 4.0);
+    ASSERT_FALSE(system.solve(a).has_value());
+    ElementForces forces({.n = n, .k = 2}, system.lines(), system.solution());
+    petsc::VecOwner expected;
+    petsc::VecOwner result;
+    check(VecDuplicate(system.solution(), expected.put()));
+    check(VecDuplicate(system.solution(), result.put()));
+    check(MatMult(system.matrix(), system.solution(), expected.get()));
+    PetscReal energy = 0.0;
+    check(VecDot(system.solution(), expected.get(), &energy));
+
+    forces.set_solution(system.solution());
+    forces.apply(a, result.get());
+    const Eigen::VectorXd products = forces.products(system.solution(), system.group());
+
+    check(VecAXPY(result.get(), -1.0, expected.get()));
+    PetscReal error = 1.0;
+    check(VecNorm(result.get(), NORM_INFINITY, &error));
+    EXPECT_LE(error, 1e-13) << n;
+    if (products.size() > 0) {
+      EXPECT_NEAR(products.dot(a), energy, 1e-12 * energy) << n;
+    }
+  }
 }
 
 TEST(PoissonSystem, SolvesWithMoreRanksThanLines) {

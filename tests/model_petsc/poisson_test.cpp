@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <mpi.h>
+#include <petsclog.h>
 #include <petscsys.h>
 
 #include <gtest/gtest.h>
@@ -153,6 +154,109 @@ TEST(PoissonModel, IsSymmetricUnderTranspositionOfTheBlocks) {
     const Eigen::MatrixXd difference = a.qois.reshaped(6, 6).transpose() - b.qois.reshaped(6, 6);
     EXPECT_LE(difference.norm(), 1e-12 * a.qois.norm());
   }
+}
+
+model::ModelRequest all_derivatives(const Eigen::VectorXd& at, Eigen::Index num_qois) {
+  model::ModelRequest request(at);
+  request.wants_jacobian = true;
+  request.directions = Eigen::MatrixXd::NullaryExpr(
+      at.size(), 3, [](Eigen::Index i, Eigen::Index j) { return std::sin(double(5 * i + j)); });
+  request.weights = Eigen::MatrixXd::NullaryExpr(
+      num_qois, 2, [](Eigen::Index i, Eigen::Index j) { return std::cos(double(3 * i + 7 * j)); });
+  return request;
+}
+
+TEST(PoissonModel, GivesDerivativesThatFitEachOtherHoweverTheyAreMade) {
+  // 9 blocks: more points than blocks, and fewer.
+  for (const int points_per_side : {4, 2}) {
+    const auto model =
+        make_poisson_model({.n = 24, .k = 3, .points_per_side = points_per_side}, MPI_COMM_WORLD);
+    const Eigen::VectorXd x = Eigen::VectorXd::LinSpaced(9, -1.0, 3.0);
+    model::ModelRequest request = all_derivatives(x, model->num_qois());
+
+    const model::ModelResult with_jacobian = model->evaluate(request);
+    request.wants_jacobian = false;
+    const model::ModelResult products = model->evaluate(request);
+
+    ASSERT_TRUE(with_jacobian.is_ok() && products.is_ok()) << with_jacobian.message;
+    if (is_rank_0()) {
+      const Eigen::MatrixXd& jacobian = with_jacobian.jacobian;
+      const double scale = jacobian.norm();
+      // u is proportional to 1/a: along (1, ..., 1) it changes by -u.
+      EXPECT_LE((jacobian.rowwise().sum() + products.qois).norm(), 1e-11 * scale);
+      EXPECT_EQ(with_jacobian.qois, products.qois);
+      EXPECT_EQ(products.jacobian.size(), 0);
+      EXPECT_LE((jacobian * request.directions - products.jacobian_vectors).norm(), 1e-11 * scale);
+      EXPECT_LE((jacobian.transpose() * request.weights - products.vector_jacobians).norm(),
+                1e-11 * scale);
+      EXPECT_EQ(with_jacobian.jacobian_vectors, jacobian * request.directions);
+      EXPECT_EQ(with_jacobian.vector_jacobians, jacobian.transpose() * request.weights);
+    }
+  }
+}
+
+/// How often PETSc did something since it began to count.
+int num_events(const char* name) {
+  PetscLogEvent event = -1;
+  petsc::check(PetscLogEventGetId(name, &event));
+  PetscEventPerfInfo info;
+  petsc::check(PetscLogEventGetPerfInfo(0, event, &info));
+  return info.count;
+}
+
+TEST(PoissonModel, FactorsOncePerRunAndSolvesOncePerProduct) {
+  petsc::check(PetscLogDefaultBegin());
+  // Without a solver within the solver, KSPSolve counts what is told here.
+  const char* const plain = "-pc_type jacobi";
+  const auto few_points = make_poisson_model(
+      {.n = 12, .k = 3, .points_per_side = 2, .petsc_options = plain}, MPI_COMM_WORLD);
+  const auto many_points = make_poisson_model(
+      {.n = 12, .k = 3, .points_per_side = 4, .petsc_options = plain}, MPI_COMM_WORLD);
+  const auto usual = make_poisson_model({.n = 12, .k = 3, .points_per_side = 4}, MPI_COMM_WORLD);
+  const Eigen::VectorXd x = Eigen::VectorXd::LinSpaced(9, -1.0, 3.0);
+  const auto num_solves = [](model::Model& model, const model::ModelRequest& request) {
+    const int before = num_events("KSPSolve");
+    EXPECT_TRUE(model.evaluate(request).is_ok());
+    return num_events("KSPSolve") - before;
+  };
+  model::ModelRequest products = all_derivatives(x, 4);
+  products.wants_jacobian = false;
+  const int num_factorisations = num_events("MatCholFctrNum");
+
+  EXPECT_EQ(num_solves(*few_points, x), 1);
+  EXPECT_EQ(num_solves(*few_points, products), 1 + 3 + 2);
+  EXPECT_EQ(num_solves(*few_points, all_derivatives(x, 4)), 1 + 4);
+  EXPECT_EQ(num_solves(*many_points, all_derivatives(x, 16)), 1 + 9);
+  EXPECT_EQ(num_events("MatCholFctrNum"), num_factorisations);
+  EXPECT_TRUE(usual->evaluate(all_derivatives(x, 16)).is_ok());
+  EXPECT_EQ(num_events("MatCholFctrNum"), num_factorisations + 1);
+}
+
+TEST(PoissonModel, FailsWhereTheSolverFailsForADerivativeAlone) {
+  // As many iterations as a = 1 needs, and no more: a load at a point needs others.
+  const auto options = [](int num_iterations) {
+    return PoissonOptions{
+        .n = 16,
+        .k = 1,
+        .points_per_side = 3,
+        .petsc_options = "-pc_type jacobi -ksp_max_it " + std::to_string(num_iterations)};
+  };
+  int enough = 1;
+  while (error_of(options(enough)).kind() == ErrorKind::config && enough < 1000) {
+    ++enough;
+  }
+  const auto model = make_poisson_model(options(enough), MPI_COMM_WORLD);
+  model::ModelRequest request(Eigen::VectorXd::Zero(1));
+  const Eigen::VectorXd before = model->evaluate(request).qois;
+  request.weights = Eigen::VectorXd::LinSpaced(9, -1.0, 2.0);
+
+  const model::ModelResult result = model->evaluate(request);
+
+  EXPECT_EQ(result.status, Status::model_failed);
+  EXPECT_EQ(result.message, "for a derivative, the linear solver gave up after " +
+                                std::to_string(enough) + " iterations: DIVERGED_ITS");
+  request.weights.resize(0, 0);
+  EXPECT_EQ(model->evaluate(request).qois, before);
 }
 
 TEST(PoissonModel, InterpolatesOnNodesOnLinesAndOnTheBoundary) {

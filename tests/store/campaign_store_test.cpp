@@ -70,7 +70,7 @@ TEST(CampaignStore, KeepsAStateToTheBit) {
 TEST(CampaignStore, ClosesASegmentWhenTheJournalIsLarge) {
   const TemporaryDirectory directory;
   StoreOptions options = never_closing();
-  options.segment_megabytes = 0.0015;  // two rounds
+  options.segment_megabytes = 0.0022;  // two rounds
   run_small(directory / "c", options);
 
   EXPECT_EQ(list_history(directory / "c").size(), 3U);

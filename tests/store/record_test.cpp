@@ -69,6 +69,55 @@ void expect_sound(const RecordedEvaluations& record, const std::vector<std::int6
   }
 }
 
+/// Those that were wanted of the evaluations that are ok, in order.
+void expect_derivatives(const RecordedEvaluations& record) {
+  DerivativeTables expected;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    const auto wanted = testing::wanted_of(record.rounds[i], record.samples[i]);
+    const auto derivatives =
+        testing::run_model(record.points.col(static_cast<Eigen::Index>(i)), small_m, wanted)
+            .derivatives;
+    if (derivatives.jacobian.size() > 0) {
+      expected.jacobians.ids.push_back(record.ids[i]);
+      expected.jacobians.values.push_back(derivatives.jacobian);
+    }
+    for (Eigen::Index j = 0; j < derivatives.jacobian_vectors.cols(); ++j) {
+      expected.jacobian_vectors.ids.push_back(record.ids[i]);
+      expected.jacobian_vectors.factors.emplace_back(wanted.directions.col(j));
+      expected.jacobian_vectors.products.emplace_back(derivatives.jacobian_vectors.col(j));
+    }
+    for (Eigen::Index j = 0; j < derivatives.vector_jacobians.cols(); ++j) {
+      expected.vector_jacobians.ids.push_back(record.ids[i]);
+      expected.vector_jacobians.factors.emplace_back(wanted.weights.col(j));
+      expected.vector_jacobians.products.emplace_back(derivatives.vector_jacobians.col(j));
+    }
+  }
+  const DerivativeTables& found = record.derivatives;
+  EXPECT_EQ(found.jacobians.ids, expected.jacobians.ids);
+  EXPECT_EQ(found.jacobians.values, expected.jacobians.values);
+  for (const auto table :
+       {&DerivativeTables::jacobian_vectors, &DerivativeTables::vector_jacobians}) {
+    EXPECT_EQ((found.*table).ids, (expected.*table).ids);
+    EXPECT_EQ((found.*table).factors, (expected.*table).factors);
+    EXPECT_EQ((found.*table).products, (expected.*table).products);
+  }
+}
+
+TEST(ReadEvaluations, HasTheDerivativesThatWereWanted) {
+  const TemporaryDirectory directory;
+  for (const bool closes_rounds : {true, false}) {
+    const fs::path campaign = directory / (closes_rounds ? "segments" : "journal");
+    run_small(campaign, closes_rounds ? closing_every_round() : never_closing());
+
+    const RecordedEvaluations record = read_evaluations(campaign);
+
+    ASSERT_GT(record.derivatives.jacobians.size(), 0U);
+    ASSERT_GT(record.derivatives.jacobian_vectors.size(), 0U);
+    ASSERT_GT(record.derivatives.vector_jacobians.size(), 0U);
+    expect_derivatives(record);
+  }
+}
+
 TEST(ReadEvaluations, HasAllOfHistoryAndJournalWithoutTheLock) {
   const TemporaryDirectory directory;
   for (const bool closes_rounds : {true, false}) {
@@ -80,6 +129,7 @@ TEST(ReadEvaluations, HasAllOfHistoryAndJournalWithoutTheLock) {
     const RecordedEvaluations record = read_evaluations(campaign);
 
     expect_sound(record, ids(0, 3 * small_n, 2));
+    expect_derivatives(record);
     EXPECT_TRUE(record.notes.empty());
   }
 }

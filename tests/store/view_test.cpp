@@ -66,6 +66,28 @@ TEST(View, HasEveryEvaluationSortedById) {
   }
 }
 
+TEST(View, HasTheDerivativesThatWereWanted) {
+  const TemporaryDirectory directory;
+  const h5::Handle file = h5::open_on_disk(make_reference(directory));
+
+  const auto ids = h5::read<std::int64_t>(file.get(), "derivatives/jacobian/id");
+  h5::Shape shape;
+  const auto values = h5::read_array(file.get(), "derivatives/jacobian/values", 3, shape);
+  const Eigen::MatrixXd parameters = h5::read_samples(file.get(), "evaluations/parameters");
+  const auto directions = h5::read_samples(file.get(), "derivatives/jacobian_vector/direction");
+  const auto products = h5::read_samples(file.get(), "derivatives/vector_jacobian/product");
+  const auto weights = h5::read_samples(file.get(), "derivatives/vector_jacobian/weight");
+
+  ASSERT_EQ(shape, (h5::Shape{ids.size(), small_m, small_d}));
+  const auto expected = testing::run_model(parameters.col(ids.front()), small_m,
+                                           testing::wanted_of(1, ids.front() % small_n));
+  EXPECT_EQ(values[1], expected.derivatives.jacobian(0, 1));
+  EXPECT_EQ(values[small_d], expected.derivatives.jacobian(1, 0));
+  EXPECT_EQ(directions.rows(), small_d);
+  EXPECT_EQ(weights.rows(), small_m);
+  EXPECT_EQ(products.rows(), small_d);
+}
+
 TEST(View, HasARowPerRound) {
   const TemporaryDirectory directory;
   const h5::Handle file = h5::open_on_disk(make_reference(directory));

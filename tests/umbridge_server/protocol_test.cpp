@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "umbridge_server/request_codec.hpp"
 #include "umbridge_server/request_queue.hpp"
 
 namespace invar::umbridge_server {
@@ -147,32 +146,6 @@ TEST(Protocol, AnswersEveryFailureOfARun) {
                  throw std::runtime_error("broken");
                }),
                500, "InvalidOutput", "broken");
-}
-
-TEST(RequestCodec, KeepsEverythingToTheBit) {
-  model::ModelRequest request(Eigen::Vector3d(1.0 / 3, -0.0, 5e-324), 17);
-  request.wants_jacobian = true;
-  request.directions = Eigen::MatrixXd::Random(3, 2);
-  model::ModelResult result{.status = Status::timeout, .message = "late"};
-  result.qois = Eigen::Vector2d(std::numeric_limits<double>::infinity(), -0.0);
-  result.vector_jacobians = Eigen::MatrixXd::Random(3, 4);
-  std::vector<std::byte> bytes;
-
-  encode(request, bytes);
-  const auto same_request = decode_request(bytes);
-  encode(result, bytes);
-  const auto same_result = decode_result(bytes);
-
-  EXPECT_EQ(same_request.parameters, request.parameters);
-  EXPECT_TRUE(std::signbit(same_request.parameters[1]));
-  EXPECT_EQ(same_request.id, 17);
-  EXPECT_TRUE(same_request.wants_jacobian);
-  EXPECT_EQ(same_request.directions, request.directions);
-  EXPECT_EQ(same_request.weights.size(), 0);
-  EXPECT_EQ(same_result.status, Status::timeout);
-  EXPECT_EQ(same_result.message, "late");
-  EXPECT_EQ(same_result.qois, result.qois);
-  EXPECT_EQ(same_result.vector_jacobians, result.vector_jacobians);
 }
 
 TEST(RequestQueue, TakesNoMoreThanItMayAndNothingOnceClosed) {

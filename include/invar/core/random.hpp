@@ -8,7 +8,13 @@
 namespace invar::core {
 
 /// What a stream of random numbers is for; streams of different purpose never share numbers.
-enum class Purpose : std::uint32_t { variational_draws = 1, scramble = 2, moments = 3, test = 250 };
+enum class Purpose : std::uint32_t {
+  variational_draws = 1,
+  scramble = 2,
+  moments = 3,
+  examination = 4,
+  test = 250
+};
 
 /// The place of a block of random numbers in a campaign.
 ///

@@ -26,8 +26,9 @@ namespace invar::evaluation {
 class PoolEvaluator : public method::Evaluator {
  public:
   /// Lifetime: groups and stop must outlive it.
+  /// @param most_at_once  points that a group runs in one go, if there are enough for all groups
   PoolEvaluator(const parallel::Groups& groups, const EvaluationOptions& options,
-                const parallel::StopControl& stop);
+                const parallel::StopControl& stop, int most_at_once = 1);
 
   /// As `Evaluator::evaluate`. The sink may take its time: the group is given its next point first.
   ///
@@ -70,6 +71,7 @@ class PoolEvaluator : public method::Evaluator {
   const parallel::Groups* groups_;
   EvaluationOptions options_;
   const parallel::StopControl* stop_;
+  int most_at_once_;
   parallel::TaskPool pool_;
   std::vector<std::byte> task_bytes_;
   std::int64_t next_ticket_ = 0;  // tickets are never used twice

@@ -17,11 +17,24 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
                                          const model::ModelFactory& factory,
                                          const model::ProblemSizes& study);
 
+/// What the model of all groups can do beside giving its QoIs.
+struct ModelAbilities {
+  model::Capabilities derivatives;
+  int most_at_once = 1;
+};
+
+/// Asks the groups' models.
+///
+/// @param model  null on ranks that do not run it
+/// @return       the same on all ranks
+/// MPI:          Collective on groups.all()
+ModelAbilities abilities(const parallel::Groups& groups, const model::Model* model);
+
 /// Runs the model for the manager until it shuts the pool down.
 ///
 /// Failure: whatever the model does short of dying or hanging is an `Evaluation` with its status:
 ///          what the model says (model_failed), an exception crashed, another number of QoIs
-///          bad_output, a NaN or an infinity non_finite.
+///          or derivatives of another shape bad_output, a NaN or an infinity non_finite.
 ///
 /// @param model  null on a left over rank, which only waits for the end
 /// MPI: Collective on a group; called by all ranks but the manager.

@@ -88,6 +88,17 @@ class Model {
   ///          stands for another process may know better) and a message. An exception must be
   ///          thrown on all ranks of the group or on none, and counts as a crash.
   virtual ModelResult evaluate(const ModelRequest& request) = 0;
+
+  /// How many requests one call of `evaluate_several` takes; more than 1 where a single start of
+  /// something serves many points.
+  [[nodiscard]] virtual Eigen::Index most_at_once() const { return 1; }
+
+  /// Runs the model for several requests; a result for each, in their order.
+  ///
+  /// Failure: as of `evaluate`, one by one; an exception counts for all of them. What is repeated
+  ///          is run alone.
+  /// @pre 1 to most_at_once() requests
+  virtual std::vector<ModelResult> evaluate_several(const std::vector<ModelRequest>& requests);
 };
 
 /// The sizes that the study knows, for models that take theirs from it; 0 where the study does not

@@ -47,11 +47,15 @@ std::vector<model::OptionProblem> poisson_problems(const PoissonOptions& options
 ///
 /// Source: D. Aristoff, W. Bangerth, A benchmark for the Bayesian inversion of coefficients in
 ///         partial differential equations, SIAM Review 65(4), 2023, section 3, at n = 32, k = 8.
-/// Shapes: parameters k^2; QoIs one per point.
+/// All derivatives are there: J v by a solve per direction, J^T w by an adjoint solve per weight, J
+/// by min(d, m) of the one or the other; all of them with the factorisation of the run itself (see
+/// `PoissonDerivatives`). Their error is that of the linear solver's tolerance.
+///
+/// Shapes: d = k^2 parameters; m QoIs, one per point.
 /// MPI:    Collective on `group`; grid lines are spread over it, and no rank holds more rows of the
 ///         matrix than its share and one grid line.
-/// Cost:   one factorisation and a few iterations per evaluation; matrix, solver and vectors are
-/// kept.
+/// Cost:   one factorisation and a solve of a few iterations per evaluation, and the solves of the
+///         derivatives that are wanted; matrix, solver and vectors are kept.
 /// @throws Error(config)  when `poisson_problems` finds any, when PETSc refuses or does not use one
 ///                        of `petsc_options`, or when the solver chosen fails for a = 1
 /// Failure: coefficients beyond the range of doubles; a solver that does not converge

@@ -49,6 +49,10 @@ class Comm {
 /// MPI: Collective on comm.
 bool all_of(const Comm& comm, bool condition);
 
+/// The largest of the ranks' values.
+/// MPI: Collective on comm.
+int largest_of(const Comm& comm, int value);
+
 /// Replaces `bytes` on every rank by those of rank 0; of any length.
 /// MPI: Collective on comm.
 void broadcast(const Comm& comm, std::string& bytes);

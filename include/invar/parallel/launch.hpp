@@ -15,6 +15,11 @@ struct Launch {
 /// MPI: Local.
 Launch launch_from_environment();
 
+/// The rank of this process among those that were started together, as the launcher says; 0 where
+/// nobody launched it.
+/// MPI: Local; MPI need not be there.
+int rank_from_environment();
+
 /// Makes sure that ranks that were started together know of each other.
 ///
 /// With another MPI library than the launcher's, every process believes to be alone.

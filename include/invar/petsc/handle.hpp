@@ -51,6 +51,7 @@ using VecOwner = Owner<Vec, VecDestroy>;
 using MatOwner = Owner<Mat, MatDestroy>;
 using KspOwner = Owner<KSP, KSPDestroy>;
 using TsOwner = Owner<TS, TSDestroy>;
+using IndexSetOwner = Owner<IS, ISDestroy>;
 using ScatterOwner = Owner<VecScatter, VecScatterDestroy>;
 
 }  // namespace invar::petsc

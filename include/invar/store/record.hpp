@@ -9,6 +9,7 @@
 #include <Eigen/Core>
 
 #include "invar/core/status.hpp"
+#include "invar/store/derivative_tables.hpp"
 
 namespace invar::store {
 
@@ -33,6 +34,8 @@ struct RecordedEvaluations {
   std::vector<double> wall_seconds, started, finished;
   std::vector<std::int32_t> groups, attempts;
   std::map<std::int64_t, Proposal> proposals;  // by round; of rounds that were told
+
+  DerivativeTables derivatives;  // that were asked for
 
   std::vector<std::string> notes;  // what could not be read, and why: a line for people each
 

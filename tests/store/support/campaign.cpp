@@ -25,8 +25,11 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 ChainMethod::ChainMethod(Eigen::Index num_parameters, Eigen::Index batch_size,
-                         std::int64_t num_rounds)
-    : num_parameters_(num_parameters), batch_size_(batch_size), num_rounds_(num_rounds) {}
+                         std::int64_t num_rounds, bool wants_derivatives)
+    : num_parameters_(num_parameters),
+      batch_size_(batch_size),
+      num_rounds_(num_rounds),
+      wants_derivatives_(wants_derivatives) {}
 
 method::Batch ChainMethod::ask() {
   method::Batch batch{.round = round_,
@@ -35,12 +38,18 @@ method::Batch ChainMethod::ask() {
   for (Eigen::Index i = 0; i < batch.points.size(); ++i) {
     batch.points(i) = std::sin(sum_ + 0.37 * static_cast<double>(i));
   }
+  for (Eigen::Index sample = 0; wants_derivatives_ && sample < batch_size_; ++sample) {
+    batch.wanted.push_back(wanted_of(round_, sample));
+  }
   return batch;
 }
 
 void ChainMethod::tell(const method::BatchResult& result) {
   for (const method::Evaluation& evaluation : result.evaluations) {
     sum_ = 0.5 * sum_ + (evaluation.status == method::Status::ok ? evaluation.qois.sum() : 0.125);
+    const method::Derivatives& derivatives = evaluation.derivatives;
+    sum_ += 1e-3 * (derivatives.jacobian.sum() - derivatives.jacobian_vectors.sum() +
+                    derivatives.vector_jacobians.sum());
   }
   ++round_;
 }
@@ -97,7 +106,20 @@ void ChainMethod::rescore(const method::State& state, std::int64_t /*num_given_u
   ++round_;
 }
 
-method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois) {
+method::WantedDerivatives wanted_of(std::int64_t round, Eigen::Index sample) {
+  method::WantedDerivatives wanted;
+  const auto number = static_cast<double>(round * small_n + sample);
+  if (round % 3 == 1) {
+    wanted.jacobian = sample % 2 == 0;
+  } else if (round % 3 == 2) {
+    wanted.directions = Eigen::MatrixXd::Constant(small_d, sample % 3, number);
+    wanted.weights = Eigen::MatrixXd::Constant(small_m, sample % 2, -number);
+  }
+  return wanted;
+}
+
+method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois,
+                             const method::WantedDerivatives& wanted) {
   method::Evaluation evaluation;
   evaluation.wall_seconds = 0.001;
   evaluation.group = 1;
@@ -108,6 +130,16 @@ method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois
     evaluation.attempts = 2;
   } else {
     evaluation.qois = Eigen::VectorXd::LinSpaced(num_qois, point.sum(), 1.0 / 3.0);
+    const Eigen::MatrixXd jacobian = evaluation.qois * point.transpose();
+    if (wanted.jacobian) {
+      evaluation.derivatives.jacobian = jacobian;
+    }
+    if (wanted.directions.cols() > 0) {
+      evaluation.derivatives.jacobian_vectors = jacobian * wanted.directions;
+    }
+    if (wanted.weights.cols() > 0) {
+      evaluation.derivatives.vector_jacobians = jacobian.transpose() * wanted.weights;
+    }
   }
   return evaluation;
 }
@@ -133,7 +165,7 @@ std::int64_t run_campaign(CampaignStore& store, ChainMethod& method, Eigen::Inde
           }
           return num_runs;
         }
-        known[i] = run_model(batch.points.col(sample), num_qois);
+        known[i] = run_model(batch.points.col(sample), num_qois, batch.wanted_of(sample));
         store.record(batch, sample, *known[i]);
         ++num_runs;
       }
@@ -187,7 +219,7 @@ View make_view(const ChainMethod& method, Eigen::Index num_parameters, Eigen::In
 }
 
 ChainMethod make_small_method() {
-  return {small_d, small_n, small_rounds};
+  return {small_d, small_n, small_rounds, true};
 }
 
 void run_small(const fs::path& directory, const StoreOptions& options, Until until) {

@@ -33,7 +33,8 @@ class TemporaryDirectory {
 /// A method whose points depend on all answers before: what is lost or mixed up shows at once.
 class ChainMethod : public method::Method {
  public:
-  ChainMethod(Eigen::Index num_parameters, Eigen::Index batch_size, std::int64_t num_rounds);
+  ChainMethod(Eigen::Index num_parameters, Eigen::Index batch_size, std::int64_t num_rounds,
+              bool wants_derivatives = false);
 
   method::Batch ask() override;
   void tell(const method::BatchResult& result) override;
@@ -45,18 +46,23 @@ class ChainMethod : public method::Method {
   [[nodiscard]] bool has_target_of(const method::State& state) const override;
   void rescore(const method::State& state, std::int64_t num_given_up) override;
 
-  double bias = 0.0;  // added to the diagnostics: a program that computes otherwise
+  double bias = 0.0;               // added to the diagnostics: a program that computes otherwise
 
  private:
   Eigen::Index num_parameters_;
   Eigen::Index batch_size_;
   std::int64_t num_rounds_;
+  bool wants_derivatives_;  // as `wanted_of` says
   std::int64_t round_ = 0;
   double sum_ = 0.25;
 };
 
+/// What the method of a small campaign wants of a sample of a round.
+method::WantedDerivatives wanted_of(std::int64_t round, Eigen::Index sample);
+
 /// A model that fails for some points.
-method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois);
+method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois,
+                             const method::WantedDerivatives& wanted = {});
 
 /// The number of model runs after which a campaign is abandoned, as by a kill or a stop.
 struct Until {

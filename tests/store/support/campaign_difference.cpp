@@ -119,6 +119,15 @@ Difference campaign_difference(const std::filesystem::path& a, const std::filesy
   if (auto difference = group_difference(file_a.get(), file_b.get(), "rounds", {"seconds"})) {
     return difference;
   }
+  const bool has_derivatives = h5::exists(file_a.get(), "derivatives");
+  if (has_derivatives != h5::exists(file_b.get(), "derivatives")) {
+    return "only one has derivatives";
+  }
+  if (has_derivatives) {
+    if (auto difference = group_difference(file_a.get(), file_b.get(), "derivatives", {})) {
+      return difference;
+    }
+  }
   const bool has_posterior = h5::exists(file_a.get(), "posterior");
   if (has_posterior != h5::exists(file_b.get(), "posterior")) {
     return "only one has a posterior";
