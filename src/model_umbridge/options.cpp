@@ -126,6 +126,7 @@ void add_umbridge_model(model::ModelRegistry& registry) {
         return make_umbridge_model(options, group);
       });
   type.keeps_timeout = true;
+  type.harmless_keys = {"url", "start_timeout_s", "connection_retries"};
   registry.add(std::move(type));
 }
 

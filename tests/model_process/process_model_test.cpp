@@ -119,7 +119,7 @@ TEST_F(Process, FailsAllOfABatchThatEndsBadly) {
   const auto good =
       run_batch("echo '[{\"functions\": [1, 2]}, {\"functions\": {\"a\": 3, \"b\": 4}}]' > $2");
 
-  for (const std::size_t i : {0, 2}) {
+  for (const std::size_t i : {0U, 2U}) {
     EXPECT_EQ(crashed[i].status, Status::crashed);
     EXPECT_EQ(short_list[i].status, Status::bad_output);
     EXPECT_THAT(short_list[i].message, HasSubstr("expected results of 2 evaluations, found 1"));

@@ -79,11 +79,13 @@ BODIES = {
     "infinity": {"output": [[1.0, 2.0], [1, float("-inf"), 3]]},
     "huge": '{"output": [[1.0, 1e999], [1, 2, 3]]}',
     "deep": "[" * 100000,
+    "closed-deep": "[" * 100000 + "]" * 100000,
     "latin": b'{"output": "\xe9\xff"}',
     "error-in-200": {"error": {"type": "InvalidOutput", "message": "no convergence"}},
 }
 # Faults of the introduction: (path, answer)
 INTRODUCTIONS = {
+    "sizes-deep": ("/InputSizes", '{"inputSizes": ' + "[" * 100000 + "]" * 100000 + "}"),
     "version": ("/Info", {"protocolVersion": 0.9, "models": ["forward"]}),
     "no-version": ("/Info", {"models": ["forward"]}),
     "no-models": ("/Info", {"protocolVersion": 1.0, "models": []}),

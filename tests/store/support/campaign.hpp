@@ -46,7 +46,7 @@ class ChainMethod : public method::Method {
   [[nodiscard]] bool has_target_of(const method::State& state) const override;
   void rescore(const method::State& state, std::int64_t num_given_up) override;
 
-  double bias = 0.0;               // added to the diagnostics: a program that computes otherwise
+  double bias = 0.0;  // added to the diagnostics: a program that computes otherwise
 
  private:
   Eigen::Index num_parameters_;
