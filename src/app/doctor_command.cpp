@@ -87,6 +87,9 @@ int doctor_command(const Arguments& arguments, const model::ModelRegistry& regis
   doctor::ExaminationOptions options;
   options.examiner = examiner_command(arguments);
   options.launcher = words_of(arguments.launcher);
+  if (options.launcher.empty()) {
+    throw Error(ErrorKind::usage, "--launcher: expected a program, found nothing");
+  }
   options.num_cores = std::max(num_cores(is_launched), is_scheduled ? launch.num_ranks : 1);
   options.num_ranks = launch.num_ranks > 1 ? launch.num_ranks : options.num_cores + 1;
   options.num_ranks = arguments.ranks.value_or(options.num_ranks);

@@ -6,32 +6,24 @@
 
 #include "dakota/foreign_text.hpp"
 #include "dakota/number.hpp"
+#include "invar/core/json_depth.hpp"
 
 namespace invar::dakota {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What we read is four deep; the destructor of JSON and others descend by recursion.
-constexpr int greatest_depth = 64;
-
-/// NaN, Infinity and -Infinity outside of texts as texts; none where lists lie too deep in lists.
-std::optional<std::string> with_quoted_specials(const std::string& text) {
+/// NaN, Infinity and -Infinity outside of texts as texts.
+std::string with_quoted_specials(const std::string& text) {
   std::string mended;
   mended.reserve(text.size());
   bool is_in_string = false;
-  int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (is_in_string && text[i] == '\\' && i + 1 < text.size()) {
       mended += text[i++];
     } else if (text[i] == '"') {
       is_in_string = !is_in_string;
     } else if (!is_in_string) {
-      depth += static_cast<int>(text[i] == '[' || text[i] == '{') -
-               static_cast<int>(text[i] == ']' || text[i] == '}');
-      if (depth > greatest_depth) {
-        return std::nullopt;
-      }
       const char* found = nullptr;
       for (const char* special : {"NaN", "-Infinity", "Infinity"}) {
         if (found == nullptr && text.compare(i, std::string_view(special).size(), special) == 0) {
@@ -52,8 +44,9 @@ std::optional<std::string> with_quoted_specials(const std::string& text) {
 }  // namespace
 
 Json parse_json(const std::string& text) {
-  const auto mended = with_quoted_specials(text);
-  return mended ? Json::parse(*mended, nullptr, false) : Json(Json::value_t::discarded);
+  return core::json_depth(text) <= core::greatest_json_depth
+             ? Json::parse(with_quoted_specials(text), nullptr, false)
+             : Json(Json::value_t::discarded);
 }
 
 std::optional<double> number_in(const Json& value) {

@@ -203,15 +203,19 @@ std::vector<std::string> split_batch(ResultsFormat format, const std::string& te
     return parts;
   }
   std::string part;
-  bool is_first = true;
+  bool has_mark = false;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
     if (text[begin] != '#') {
       part.append(text, begin, end - begin);
-    } else if (!is_first || part.find_first_not_of(" \t\r\n") != std::string::npos) {
-      parts.push_back(std::exchange(part, ""));
+    } else {
+      // What stands before the first mark is a part unless it is blank.
+      if (has_mark || part.find_first_not_of(" \t\r\n") != std::string::npos) {
+        parts.push_back(part);
+      }
+      part.clear();
+      has_mark = true;
     }
-    is_first = false;
     begin = end;
   }
   parts.push_back(std::move(part));

@@ -116,6 +116,9 @@ class Examination {
       : patient_(patient), options_(options) {
     has_limit_ = options.run_limit_s || patient.timeout_s;
     run_limit_s_ = options.run_limit_s.value_or(patient.timeout_s.value_or(default_run_limit_s));
+    if (patient.keeps_timeout && !options.run_limit_s) {
+      run_limit_s_ += 2.0 + 0.1 * run_limit_s_;  // the model ends its runs by itself before
+    }
   }
 
   Report run() {

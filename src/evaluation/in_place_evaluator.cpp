@@ -45,7 +45,7 @@ void InPlaceEvaluator::evaluate(const method::Batch& batch,
       if (run.results[i].status == Status::cancelled) {
         return;  // the stop was due in the middle of it
       }
-      if (!run.results[i].is_ok() && queue.attempts(tasks[i]) <= options_.retries) {
+      if (queue.attempts(tasks[i]) <= num_retries(run, i, options_.retries)) {
         queue.repeat(tasks[i]);
         continue;
       }

@@ -79,9 +79,14 @@ class PoolEvaluator::Round {
       if (!task) {
         break;
       }
+      const bool is_repeated = queue_.attempts(*task) > 1;
+      if (is_repeated && !call.empty()) {
+        queue_.put_back(*task);
+        break;
+      }
       call.push_back(*task);
       requests_.push_back(request_for(batch_, samples_[*task]));
-      if (queue_.attempts(*task) > 1) {
+      if (is_repeated) {
         break;  // alone: it may be what made the others fail
       }
     }
@@ -153,8 +158,8 @@ class PoolEvaluator::Round {
   void finish(const Call& call, int group, ModelRun run) {
     std::vector<bool> is_repeated(call.size());
     for (std::size_t i = 0; i < call.size(); ++i) {
-      is_repeated[i] = !run.results[i].is_ok() && !owner_.has_lost_all_groups() &&
-                       queue_.attempts(call[i]) <= owner_.options_.retries;
+      is_repeated[i] = !owner_.has_lost_all_groups() &&
+                       queue_.attempts(call[i]) <= num_retries(run, i, owner_.options_.retries);
       if (is_repeated[i]) {
         queue_.repeat(call[i]);
       }

@@ -1,5 +1,6 @@
 #include "evaluation/run_model.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <exception>
@@ -57,6 +58,13 @@ ModelResult judge_derivatives(const ModelRequest& request, ModelResult result) {
   }
   if (!problem.empty()) {
     return failure(Status::bad_output, std::move(problem));
+  }
+  // What is empty has one shape, whatever the model made of it.
+  for (Eigen::MatrixXd* part :
+       {&result.jacobian, &result.jacobian_vectors, &result.vector_jacobians}) {
+    if (part->size() == 0) {
+      part->resize(0, 0);
+    }
   }
   for (const Eigen::MatrixXd* part :
        {&result.jacobian, &result.jacobian_vectors, &result.vector_jacobians}) {
@@ -147,6 +155,16 @@ ModelRun run_model(model::Model& model, const std::vector<ModelRequest>& request
   run.wall_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return run;
+}
+
+int num_retries(const ModelRun& run, std::size_t request, int retries) {
+  const Status status = run.results[request].status;
+  if (status == Status::ok) {
+    return 0;
+  }
+  const bool may_be_of_others = run.results.size() > 1 && status != Status::model_failed &&
+                                status != Status::non_finite && status != Status::cancelled;
+  return may_be_of_others ? std::max(retries, 1) : retries;
 }
 
 method::Evaluation to_evaluation(ModelResult result, double wall_seconds) {

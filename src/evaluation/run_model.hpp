@@ -27,6 +27,10 @@ model::ModelRequest request_for(const method::Batch& batch, Eigen::Index sample)
 ModelRun run_model(model::Model& model, const std::vector<model::ModelRequest>& requests,
                    const parallel::Comm& team);
 
+/// How often a request of a run may be repeated: not at all when it is ok, `retries` times when it
+/// failed, and once at least when others were run with it and may have made it fail.
+int num_retries(const ModelRun& run, std::size_t request, int retries);
+
 /// A result as methods and the record know it.
 /// @param wall_seconds  of the run that it was part of
 method::Evaluation to_evaluation(model::ModelResult result, double wall_seconds);

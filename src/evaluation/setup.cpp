@@ -1,5 +1,8 @@
 #include "invar/evaluation/setup.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "evaluation/codec.hpp"
@@ -23,6 +26,16 @@ void compare_sizes(const model::Model& model, const model::ProblemSizes& study) 
                             "there must be one for each",
                             model.num_qois(), study.num_qois));
   }
+}
+
+/// As many as the model takes, but so few that what comes of them can be sent.
+int most_at_once(const model::Model& model) {
+  constexpr double most_numbers = double{1 << 27};
+  const auto d = static_cast<double>(model.num_parameters());
+  const auto m = static_cast<double>(model.num_qois());
+  const double each = 64 + d + m + (model.capabilities().jacobian ? m * d : 0.0);
+  const double most = std::max(1.0, std::floor(most_numbers / each));
+  return static_cast<int>(std::min(static_cast<double>(model.most_at_once()), most));
 }
 
 }  // namespace
@@ -51,8 +64,7 @@ ModelAbilities abilities(const parallel::Groups& groups, const model::Model* mod
   result.derivatives = {.jacobian = parallel::all_of(all, can.jacobian),
                         .jacobian_vector = parallel::all_of(all, can.jacobian_vector),
                         .vector_jacobian = parallel::all_of(all, can.vector_jacobian)};
-  result.most_at_once =
-      parallel::largest_of(all, model != nullptr ? static_cast<int>(model->most_at_once()) : 1);
+  result.most_at_once = parallel::largest_of(all, model != nullptr ? most_at_once(*model) : 1);
   return result;
 }
 

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "invar/core/json_depth.hpp"
+
 namespace invar::model_umbridge {
 namespace {
 
@@ -58,28 +60,20 @@ std::string with_quoted_non_numbers(const std::string& text) {
   return quoted;
 }
 
-constexpr int greatest_depth = 64;
-
 Reply failure(Status status, std::string message) {
   return {.status = status, .message = std::move(message), .body = {}};
 }
 
 Reply parse(const std::string& text) {
-  // What lies deeper is no answer of the protocol, and JSON is copied and written by recursion.
-  bool is_too_deep = false;
-  const json::parser_callback_t look = [&](int depth, json::parse_event_t, const json&) {
-    is_too_deep = is_too_deep || depth > greatest_depth;
-    return depth <= greatest_depth;
-  };
+  if (core::json_depth(text) > core::greatest_json_depth) {
+    return failure(Status::bad_output,
+                   fmt::format("expected an answer of the protocol, found {}", excerpt(text)));
+  }
   try {
     Reply reply;
-    reply.body = json::parse(text, look, false);
+    reply.body = json::parse(text, nullptr, false);
     if (reply.body.is_discarded()) {
-      reply.body = json::parse(with_quoted_non_numbers(text), look);
-    }
-    if (is_too_deep) {
-      return failure(Status::bad_output,
-                     fmt::format("expected an answer of the protocol, found {}", excerpt(text)));
+      reply.body = json::parse(with_quoted_non_numbers(text));
     }
     return reply;
   } catch (const json::out_of_range&) {

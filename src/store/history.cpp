@@ -156,9 +156,9 @@ HistoryEntry read_history_entry(const fs::path& campaign, std::int64_t number) {
           .end_round = seal.count("end_round"),
           .num_evaluations = seal.count("evaluations"),
           .num_failed = seal.count("failed"),
-          .derivatives = {.jacobians = seal.count("jacobians"),
-                          .jacobian_vectors = seal.count("jacobian_vectors"),
-                          .vector_jacobians = seal.count("vector_jacobians")}};
+          .derivatives = {.jacobians = seal.count_or_none("jacobians"),
+                          .jacobian_vectors = seal.count_or_none("jacobian_vectors"),
+                          .vector_jacobians = seal.count_or_none("vector_jacobians")}};
 }
 
 void verify_history_file(const HistoryEntry& entry) {

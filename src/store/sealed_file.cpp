@@ -108,6 +108,10 @@ std::int64_t Seal::count(const std::string& name) const {
   return found->second;
 }
 
+std::int64_t Seal::count_or_none(const std::string& name) const {
+  return counts.contains(name) ? count(name) : 0;
+}
+
 std::string seal_block(const Seal& seal) {
   std::string block = fmt::format("{}kind {}\nbytes {}\ncrc32c {:08x}\n", magic, seal.kind,
                                   seal.body_bytes, seal.body_crc);

@@ -25,6 +25,8 @@ struct Seal {
   /// The count called `name`.
   /// @throws Error(data)  when it is missing
   [[nodiscard]] std::int64_t count(const std::string& name) const;
+  /// The same, 0 when it is missing: of what earlier versions did not count.
+  [[nodiscard]] std::int64_t count_or_none(const std::string& name) const;
 };
 
 /// The user block of a seal, 512 bytes.

@@ -21,8 +21,9 @@
 namespace invar::umbridge_server {
 namespace {
 
-// A connection has a thread; more than these wait until others end.
-constexpr std::size_t most_threads = 256;
+// A connection has a thread while it is open, also while its request waits for a group: room for
+// all that may wait, and for some that are told that no more may.
+constexpr std::size_t most_threads = 1280;
 constexpr int most_waiting_to_connect = 1024;
 constexpr int keep_alive_s = 5;
 constexpr int read_timeout_s = 10;

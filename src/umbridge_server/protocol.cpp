@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "invar/core/json_depth.hpp"
+
 namespace invar::umbridge_server {
 namespace {
 
@@ -56,6 +58,9 @@ Eigen::VectorXd numbers(const json& values, Index size, std::string_view name) {
 class Request {
  public:
   Request(const ServedModel& model, const std::string& body) : model_(model) {
+    if (core::json_depth(body) > core::greatest_json_depth) {
+      refuse_input("expected a request of the protocol, found lists that lie too deep in lists");
+    }
     try {
       body_ = json::parse(body);
     } catch (const json::exception& error) {

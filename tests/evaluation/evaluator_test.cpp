@@ -241,7 +241,7 @@ class SeveralModel : public model::Model {
 
 TEST_F(Evaluator, RunsSeveralPointsInOneGoWhereTheModelTakesThem) {
   const auto make = [](const parallel::Groups&) { return std::make_unique<SeveralModel>(); };
-  run_model({.retries = 1}, make, [&](method::Evaluator& evaluator) {
+  run_model({}, make, [&](method::Evaluator& evaluator) {
     const Collected collected = collect(evaluator, make_batch(34));
 
     EXPECT_THAT(collected.num_calls, Each(1));
@@ -251,7 +251,7 @@ TEST_F(Evaluator, RunsSeveralPointsInOneGoWhereTheModelTakesThem) {
       if (i == 5) {
         EXPECT_EQ(found.status, method::Status::model_failed);
         EXPECT_EQ(found.message, "never 5");
-        EXPECT_EQ(found.attempts, 2);
+        EXPECT_EQ(found.attempts, 1);
       } else if (i == 13) {
         EXPECT_EQ(found.status, method::Status::crashed);
         EXPECT_EQ(found.message, "unlucky");

@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"one-list", Status::bad_output,
               "expected `output` to be 2 lists of numbers, found 1"},
         Fault{"three-lists", Status::bad_output, "2 lists of numbers, found 3"},
-        Fault{"deep", Status::bad_output, "expected JSON"},
+        Fault{"deep", Status::bad_output, "expected an answer of the protocol"},
         Fault{"closed-deep", Status::bad_output, "expected an answer of the protocol"},
         Fault{"latin", Status::bad_output, "expected JSON"},
         Fault{"flood", Status::bad_output, "longer than"},

@@ -45,6 +45,9 @@ def broken_bodies():
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     for body in ("", "{", "[" * 100000, '{"name": "forward", "input": [[1,', "\x00\xff", "null"):
         expect(400, "InvalidInput", ask("/Evaluate", body.encode("latin-1"), connection=connection))
+    deep = "[" * 400000 + "]" * 400000
+    for body in ('{"name": ' + deep + "}", '{"name": "forward", "input": ' + deep + "}"):
+        expect(400, "InvalidInput", ask("/Evaluate", body, connection=connection))
     expect(400, "ModelNotFound", ask("/Evaluate", "{}", connection=connection))
     for kind in ("application/x-www-form-urlencoded", "text/plain", "image/png"):
         assert ask("/Evaluate", GOOD, {"Content-Type": kind}, connection)[0] == 200

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+
+namespace invar::core {
+
+/// Deeper than any format of ours, and far from where recursion ends a program.
+inline constexpr int greatest_json_depth = 64;
+
+/// How deep lists and objects lie in each other in a JSON text, sound or not.
+///
+/// Libraries copy, write and destroy JSON by recursion: a foreign text whose depth is not looked at
+/// before can end the program.
+///
+/// MPI:  Local.
+/// Cost: one pass over the text.
+int json_depth(std::string_view text);
+
+}  // namespace invar::core
