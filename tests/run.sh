@@ -27,4 +27,5 @@ cmake --build --preset "$preset"
 if [[ $preset == ci ]]; then
   cmake --build --preset ci --target all_verify_interface_header_sets
 fi
-ctest --preset "$preset" -j "$(nproc)" "${ctest_options[@]}"
+# `nproc` alone would count the threads that OpenMP may use: one.
+ctest --preset "$preset" -j "$(env -u OMP_NUM_THREADS nproc)" "${ctest_options[@]}"
