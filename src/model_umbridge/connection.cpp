@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "invar/core/error.hpp"
+#include "model_umbridge/http_client.hpp"
 #include "model_umbridge/watchdog.hpp"
 
 namespace invar::model_umbridge {
@@ -64,10 +65,16 @@ void look_after(int socket) {
   set(IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
-bool is_port(std::string_view text) {
+/// ":4242"
+std::optional<int> parse_port(std::string_view text) {
   int port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+  if (!text.starts_with(':')) {
+    return std::nullopt;
+  }
+  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), port);
+  const bool is_sound =
+      error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+  return is_sound ? std::optional(port) : std::nullopt;
 }
 
 const char* reason(httplib::Error error) {
@@ -109,31 +116,35 @@ std::optional<Address> parse_url(const std::string& url) {
   while (base.ends_with('/')) {
     base.pop_back();
   }
-  const bool is_sound =
-      (scheme == "http" || scheme == "https") && !host.empty() &&
-      !(is_ipv6 && host_end == std::string::npos) &&
-      (rest.empty() || (rest.starts_with(':') && is_port(std::string_view(rest).substr(1)))) &&
-      url.find_first_of(" \t\r\n?#@") == std::string::npos;
-  return is_sound ? std::optional(Address{.origin = scheme + "://" + authority, .base = base})
+  const bool is_secure = scheme == "https";
+  const std::optional<int> port =
+      rest.empty() ? std::optional(is_secure ? 443 : 80) : parse_port(rest);
+  const bool is_sound = (is_secure || scheme == "http") && !host.empty() &&
+                        !(is_ipv6 && host_end == std::string::npos) && port &&
+                        url.find_first_of(" \t\r\n?#@") == std::string::npos;
+  return is_sound ? std::optional(
+                        Address{.is_secure = is_secure, .host = host, .port = *port, .base = base})
                   : std::nullopt;
 }
 
 class Connection::Impl {
  public:
   explicit Impl(const Address& address)
-      : base_(address.base), client_(address.origin), watchdog_([this] { client_.stop(); }) {
-    client_.set_keep_alive(true);
-    client_.set_tcp_nodelay(true);
-    client_.set_socket_options(look_after);
+      : base_(address.base),
+        client_(make_http_client(address)),
+        watchdog_([this] { client_->stop(); }) {
+    client_->set_keep_alive(true);
+    client_->set_tcp_nodelay(true);
+    client_->set_socket_options(look_after);
   }
 
   Answer exchange(const std::string& path, const std::optional<std::string>& body,
                   Clock::time_point deadline, std::size_t longest) {
     const auto left = std::clamp(duration_cast<milliseconds>(deadline - Clock::now()),
                                  milliseconds(1), longest_read);
-    client_.set_connection_timeout(std::min(left, longest_connect));
-    client_.set_read_timeout(left);
-    client_.set_write_timeout(left);
+    client_->set_connection_timeout(std::min(left, longest_connect));
+    client_->set_read_timeout(left);
+    client_->set_write_timeout(left);
 
     Answer answer;
     bool is_too_long = false;
@@ -157,7 +168,7 @@ class Connection::Impl {
     if (left < longest_read) {
       watchdog_.arm(deadline);
     }
-    const httplib::Result result = client_.send(request);
+    const httplib::Result result = client_->send(request);
     watchdog_.disarm();
     if (result) {
       answer.kind = Answer::Kind::answered;
@@ -177,7 +188,7 @@ class Connection::Impl {
 
  private:
   std::string base_;
-  httplib::Client client_;
+  std::unique_ptr<httplib::ClientImpl> client_;
   Watchdog watchdog_;
 };
 

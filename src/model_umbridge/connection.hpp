@@ -10,8 +10,10 @@ namespace invar::model_umbridge {
 
 /// A server's address in its parts.
 struct Address {
-  std::string origin;  // "http://host:port"
-  std::string base;    // path in front of the protocol's, without a slash at its end
+  bool is_secure = false;  // https
+  std::string host;
+  int port = 0;
+  std::string base;  // path in front of the protocol's, without a slash at its end
 };
 
 /// The parts of a url; none when it is no http or https address.

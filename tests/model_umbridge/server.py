@@ -189,6 +189,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.reset()
         elif fault == "close":
             return self.reset()
+        elif fault == "status-line":
+            self.wfile.write(b"HTTP/1.1 200 " + b"a" * 1000000 + b"\r\nContent-Length: 2\r\n\r\n{}")
+            self.close_connection = True
+            return None
+        elif fault == "early-hint":  # a head before the answer's own
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         elif fault == "garbage":
             self.wfile.write(b"\x00\x01\x02 not HTTP at all\r\n\r\n")
             self.close_connection = True

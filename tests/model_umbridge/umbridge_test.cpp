@@ -202,6 +202,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"error-in-200", Status::model_failed, "InvalidOutput: no convergence"},
         Fault{"503", Status::transport, "HTTP 503: Busy: the queue is full"},
         Fault{"half", Status::transport, "broke off"},
+        Fault{"status-line", Status::transport, "broke off"},
         Fault{"close", Status::transport, "broke off before its answer was complete, 2 times"},
         Fault{"garbage", Status::transport, "broke off"}),
     [](const auto& fault) {
@@ -233,7 +234,7 @@ TEST_F(Umbridge, ComesThroughErrorsOfTheConnectionByRetries) {
 
     EXPECT_TRUE(result.is_ok()) << result.message;
   }
-  for (const char* const fault : {"closes-after", "old"}) {
+  for (const char* const fault : {"closes-after", "old", "early-hint"}) {
     const auto closing = make(options(faulty(fault)));
     for (int i = 0; i < 5; ++i) {
       const auto result = closing->evaluate(point());
