@@ -135,9 +135,8 @@ class PoolEvaluator::Round {
   void take_loss(const parallel::TaskPool::Loss& loss) {
     for (const std::int64_t ticket : loss.queued) {
       const Call never_begun = take_call(ticket);
-      for (auto task = never_begun.rbegin(); task != never_begun.rend(); ++task) {
-        queue_.put_back(*task);
-      }
+      std::for_each(never_begun.rbegin(), never_begun.rend(),
+                    [this](std::size_t task) { queue_.put_back(task); });
     }
     const Call call = take_call(loss.running);
     const double timeout_s = *owner_.options_.timeout_s;

@@ -30,7 +30,7 @@ void compare_sizes(const model::Model& model, const model::ProblemSizes& study) 
 
 /// As many as the model takes, but so few that what comes of them can be sent.
 int most_at_once(const model::Model& model) {
-  constexpr double most_numbers = double{1 << 27};
+  constexpr double most_numbers = 1 << 27;
   const auto d = static_cast<double>(model.num_parameters());
   const auto m = static_cast<double>(model.num_qois());
   const double each = 64 + d + m + (model.capabilities().jacobian ? m * d : 0.0);
