@@ -24,20 +24,16 @@ InPlaceEvaluator::InPlaceEvaluator(const parallel::Groups& groups, model::Model&
 void InPlaceEvaluator::evaluate(const method::Batch& batch,
                                 const std::vector<Eigen::Index>& samples, const Sink& sink) {
   TaskQueue queue(samples.size());
-  std::vector<std::size_t> tasks;
   std::vector<model::ModelRequest> requests;
   while (!queue.is_empty()) {
     if (stop_->is_wanted() || !run_times_.would_likely_finish(stop_->seconds_left())) {
       return;
     }
-    tasks.clear();
+    const std::vector<std::size_t> tasks =
+        queue.take_several(static_cast<std::size_t>(model_->most_at_once()), 0, false);
     requests.clear();
-    while (std::ssize(tasks) < model_->most_at_once() && !queue.is_empty()) {
-      tasks.push_back(*queue.take(0, false));
-      requests.push_back(request_for(batch, samples[tasks.back()]));
-      if (queue.attempts(tasks.back()) > 1) {
-        break;  // alone: it may be what made the others fail
-      }
+    for (const std::size_t task : tasks) {
+      requests.push_back(request_for(batch, samples[task]));
     }
     ModelRun run = run_model(*model_, requests, groups_->team());
     run_times_.add(run.wall_seconds);

@@ -1,7 +1,6 @@
 #include "invar/evaluation/pool_evaluator.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,6 +32,7 @@ class PoolEvaluator::Round {
         samples_(samples),
         sink_(sink),
         queue_(samples.size()),
+        first_ticket_(owner.next_ticket_),
         num_open_(samples.size()) {}
 
   void run() {
@@ -72,30 +72,17 @@ class PoolEvaluator::Round {
 
   bool give_one(int group) {
     const bool has_other = pool_.num_groups() - pool_.num_lost() > 1;
-    Call call;
-    requests_.clear();
-    for (std::size_t left = share(); left > 0; --left) {
-      const auto task = queue_.take(group, has_other);
-      if (!task) {
-        break;
-      }
-      const bool is_repeated = queue_.attempts(*task) > 1;
-      if (is_repeated && !call.empty()) {
-        queue_.put_back(*task);
-        break;
-      }
-      call.push_back(*task);
-      requests_.push_back(request_for(batch_, samples_[*task]));
-      if (is_repeated) {
-        break;  // alone: it may be what made the others fail
-      }
-    }
+    Call call = queue_.take_several(share(), group, has_other);
     if (call.empty()) {
       return false;
     }
+    requests_.clear();
+    for (const std::size_t task : call) {
+      requests_.push_back(request_for(batch_, samples_[task]));
+    }
     encode_task(requests_, owner_.task_bytes_);
-    pool_.submit(group, owner_.next_ticket_, owner_.task_bytes_);
-    calls_.emplace(owner_.next_ticket_++, std::move(call));
+    pool_.submit(group, owner_.next_ticket_++, owner_.task_bytes_);
+    calls_.push_back(std::move(call));
     return true;
   }
 
@@ -117,8 +104,9 @@ class PoolEvaluator::Round {
 
   /// The tasks of a ticket; none when an earlier `evaluate`, left by an exception, gave it out.
   Call take_call(std::int64_t ticket) {
-    auto found = calls_.extract(ticket);
-    return found.empty() ? Call{} : std::move(found.mapped());
+    return ticket < first_ticket_
+               ? Call{}
+               : std::exchange(calls_[static_cast<std::size_t>(ticket - first_ticket_)], {});
   }
 
   void take_reply(const parallel::TaskPool::Reply& reply) {
@@ -185,7 +173,8 @@ class PoolEvaluator::Round {
   const std::vector<Eigen::Index>& samples_;
   const Sink& sink_;
   TaskQueue queue_;
-  std::map<std::int64_t, Call> calls_;  // by ticket
+  std::int64_t first_ticket_;
+  std::vector<Call> calls_;  // by ticket, from the first on
   std::vector<model::ModelRequest> requests_;
   std::size_t num_open_;
 };

@@ -23,6 +23,24 @@ std::optional<std::size_t> TaskQueue::take(int group, bool has_other) {
   return taken;
 }
 
+std::vector<std::size_t> TaskQueue::take_several(std::size_t most, int group, bool has_other) {
+  std::vector<std::size_t> tasks;
+  bool is_repeated = false;
+  while (tasks.size() < most && !is_repeated) {
+    const auto task = take(group, has_other);
+    if (!task) {
+      break;
+    }
+    is_repeated = attempts(*task) > 1;
+    if (is_repeated && !tasks.empty()) {
+      put_back(*task);
+    } else {
+      tasks.push_back(*task);
+    }
+  }
+  return tasks;
+}
+
 void TaskQueue::put_back(std::size_t task) {
   --tasks_[task].attempts;
   tasks_[task].last_group = -1;

@@ -19,6 +19,10 @@ class TaskQueue {
   /// @param has_other  another group could run what failed on this one
   std::optional<std::size_t> take(int group, bool has_other);
 
+  /// Tasks that are run in one go, at most `most`; empty where `take` gives none. What is repeated
+  /// is alone: it may be what made the others fail.
+  std::vector<std::size_t> take_several(std::size_t most, int group, bool has_other);
+
   /// A failed attempt is to be repeated, on another group if possible.
   void repeat(std::size_t task) { again_.push_back(task); }
 

@@ -75,18 +75,9 @@ class Reader {
     copy(&value, sizeof value);
     return value;
   }
-  Eigen::MatrixXd matrix(const Shape& shape) {
-    const auto have = static_cast<std::int64_t>(bytes_.size() / sizeof(double));
-    if (shape.rows < 0 || shape.columns < 0 ||
-        (shape.rows > 0 && shape.columns > have / shape.rows)) {
-      is_sound_ = false;
-    }
-    if (!is_sound_) {
-      return {};
-    }
-    Eigen::MatrixXd values(shape.rows, shape.columns);
-    copy(values.data(), num_bytes(values.size()));
-    return values;
+  Eigen::MatrixXd matrix(const Shape& shape) { return numbers<Eigen::MatrixXd>(shape); }
+  Eigen::VectorXd vector(std::int64_t size) {
+    return numbers<Eigen::VectorXd>({.rows = size, .columns = 1});
   }
   std::string text(std::uint64_t size) {
     if (size > bytes_.size()) {
@@ -99,6 +90,20 @@ class Reader {
   }
 
  private:
+  template <class Numbers>
+  Numbers numbers(const Shape& shape) {
+    const auto have = static_cast<std::int64_t>(bytes_.size() / sizeof(double));
+    if (shape.rows < 0 || shape.columns < 0 ||
+        (shape.rows > 0 && shape.columns > have / shape.rows)) {
+      is_sound_ = false;
+    }
+    if (!is_sound_) {
+      return {};
+    }
+    Numbers values(shape.rows, shape.columns);
+    copy(values.data(), num_bytes(values.size()));
+    return values;
+  }
   void copy(void* data, std::size_t size) {
     is_sound_ = is_sound_ && size <= bytes_.size();
     if (is_sound_ && size > 0) {
@@ -148,8 +153,7 @@ void append_bytes(const ModelResult& result, std::vector<std::byte>& bytes) {
 std::optional<ModelRequest> take_request(std::span<const std::byte>& bytes) {
   Reader in(bytes);
   const auto head = in.head<RequestHead>();
-  ModelRequest request(Eigen::VectorXd(in.matrix({.rows = head.num_parameters, .columns = 1})),
-                       head.id);
+  ModelRequest request(in.vector(head.num_parameters), head.id);
   request.wants_jacobian = head.wants_jacobian != 0;
   request.directions = in.matrix(head.directions);
   request.weights = in.matrix(head.weights);
@@ -164,7 +168,7 @@ std::optional<ModelResult> take_result(std::span<const std::byte>& bytes) {
   }
   ModelResult result;
   result.status = static_cast<Status>(head.status);
-  result.qois = in.matrix({.rows = head.num_qois, .columns = 1});
+  result.qois = in.vector(head.num_qois);
   result.jacobian = in.matrix(head.jacobian);
   result.jacobian_vectors = in.matrix(head.jacobian_vectors);
   result.vector_jacobians = in.matrix(head.vector_jacobians);

@@ -54,4 +54,18 @@ TEST(TaskQueue, DoesNotCountWhatWasNeverBegun) {
   EXPECT_EQ(queue.attempts(0), 1);
 }
 
+TEST(TaskQueue, GivesSeveralButWhatIsRepeatedAlone) {
+  TaskQueue queue(6);
+  using Tasks = std::vector<std::size_t>;
+  EXPECT_EQ(queue.take_several(3, 0, false), (Tasks{0, 1, 2}));
+  queue.repeat(1);
+  queue.put_back(0);  // never begun, so it goes first and is no repetition
+
+  EXPECT_EQ(queue.take_several(3, 0, false), (Tasks{0}));
+  EXPECT_EQ(queue.take_several(3, 0, false), (Tasks{1}));
+  EXPECT_EQ(queue.attempts(1), 2);
+  EXPECT_EQ(queue.take_several(9, 0, false), (Tasks{3, 4, 5}));
+  EXPECT_EQ(queue.take_several(9, 0, false), (Tasks{}));
+}
+
 }  // namespace
