@@ -11,27 +11,7 @@ mpi_model=$3
 campaign_equal=$4
 source "$source_folder/jobs/mpi-environment.sh"
 source "$source_folder/tests/slurm/private_cluster.sh"
-
-folder=$(mktemp -d)
-has_failed=
-finish() {
-  local code=$?
-  trap - EXIT
-  if ((code != 0 && code != 77)); then
-    tail -n +1 "$folder"/*.log 2>/dev/null || true
-    tail -n 20 "$folder"/cluster/log/slurm*.log 2>/dev/null || true
-  fi
-  stop_cluster || code=1
-  rm -rf "$folder"
-  exit "$code"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM HUP
-
-fail() {
-  echo "FAILED: $*" >&2
-  has_failed=yes
-}
+source "$source_folder/tests/slurm/test_folder.sh"
 
 start_cluster "$folder/cluster"
 cd "$folder"
