@@ -1,51 +1,26 @@
 #include "dakota/json.hpp"
 
+#include <array>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "dakota/foreign_text.hpp"
 #include "dakota/number.hpp"
-#include "invar/core/json_depth.hpp"
+#include "invar/core/json_text.hpp"
 
 namespace invar::dakota {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// NaN, Infinity and -Infinity outside of texts as texts.
-std::string with_quoted_specials(const std::string& text) {
-  std::string mended;
-  mended.reserve(text.size());
-  bool is_in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (is_in_string && text[i] == '\\' && i + 1 < text.size()) {
-      mended += text[i++];
-    } else if (text[i] == '"') {
-      is_in_string = !is_in_string;
-    } else if (!is_in_string) {
-      const char* found = nullptr;
-      for (const char* special : {"NaN", "-Infinity", "Infinity"}) {
-        if (found == nullptr && text.compare(i, std::string_view(special).size(), special) == 0) {
-          found = special;
-        }
-      }
-      if (found != nullptr) {
-        mended += fmt::format("\"{}\"", found);
-        i += std::string_view(found).size() - 1;
-        continue;
-      }
-    }
-    mended += text[i];
-  }
-  return mended;
-}
+constexpr std::array<std::string_view, 3> specials = {"NaN", "-Infinity", "Infinity"};
 
 }  // namespace
 
 Json parse_json(const std::string& text) {
   return core::json_depth(text) <= core::greatest_json_depth
-             ? Json::parse(with_quoted_specials(text), nullptr, false)
+             ? Json::parse(core::with_quoted_words(text, specials), nullptr, false)
              : Json(Json::value_t::discarded);
 }
 

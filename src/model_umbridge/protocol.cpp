@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "invar/core/json_depth.hpp"
+#include "invar/core/json_text.hpp"
 
 namespace invar::model_umbridge {
 namespace {
@@ -34,32 +34,6 @@ std::string excerpt(const std::string& text) {
   return text.empty() ? "nothing" : "`" + shown + (text.size() > longest ? "...`" : "`");
 }
 
-/// Puts quotes around NaN and infinities that stand where a value should.
-std::string with_quoted_non_numbers(const std::string& text) {
-  std::string quoted;
-  quoted.reserve(text.size());
-  bool is_in_text = false;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::string_view rest = std::string_view(text).substr(i);
-    const auto* const found =
-        is_in_text ? not_numbers.end()
-                   : std::find_if(not_numbers.begin(), not_numbers.end(),
-                                  [&](std::string_view word) { return rest.starts_with(word); });
-    if (found != not_numbers.end()) {
-      quoted.append("\"").append(*found).append("\"");
-      i += found->size();
-      continue;
-    }
-    if (is_in_text && text[i] == '\\' && i + 1 < text.size()) {
-      quoted += text[i++];
-    } else if (text[i] == '"') {
-      is_in_text = !is_in_text;
-    }
-    quoted += text[i++];
-  }
-  return quoted;
-}
-
 Reply failure(Status status, std::string message) {
   return {.status = status, .message = std::move(message), .body = {}};
 }
@@ -73,7 +47,7 @@ Reply parse(const std::string& text) {
     Reply reply;
     reply.body = json::parse(text, nullptr, false);
     if (reply.body.is_discarded()) {
-      reply.body = json::parse(with_quoted_non_numbers(text));
+      reply.body = json::parse(core::with_quoted_words(text, not_numbers));
     }
     return reply;
   } catch (const json::out_of_range&) {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "invar/core/json_depth.hpp"
+#include "invar/core/json_text.hpp"
 
 namespace invar::umbridge_server {
 namespace {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace invar::core {
@@ -15,5 +17,12 @@ inline constexpr int greatest_json_depth = 64;
 /// MPI:  Local.
 /// Cost: one pass over the text.
 int json_depth(std::string_view text);
+
+/// The text with quotes around these words where they stand outside of texts: NaN and the like,
+/// which some programs write though JSON does not know them.
+///
+/// @param words  of those that fit at a place the first one counts
+/// MPI:  Local.
+std::string with_quoted_words(std::string_view text, std::span<const std::string_view> words);
 
 }  // namespace invar::core

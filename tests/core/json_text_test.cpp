@@ -1,6 +1,8 @@
-#include "invar/core/json_depth.hpp"
+#include "invar/core/json_text.hpp"
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +21,15 @@ TEST(JsonDepth, LooksAtWhatIsNotSound) {
   EXPECT_EQ(json_depth(std::string(100000, '[')), 100000);
   EXPECT_EQ(json_depth("]]]][["), 0);
   EXPECT_EQ(json_depth("\"[[["), 0);
+}
+
+TEST(JsonText, HasWordsQuotedOnlyOutsideOfTexts) {
+  constexpr std::array<std::string_view, 2> words = {"-Infinity", "NaN"};
+
+  EXPECT_EQ(with_quoted_words(R"([NaN, -Infinity, "NaN", "a \"NaN", 1])", words),
+            R"(["NaN", "-Infinity", "NaN", "a \"NaN", 1])");
+  EXPECT_EQ(with_quoted_words("", words), "");
+  EXPECT_EQ(with_quoted_words("\"\\", words), "\"\\");
 }
 
 }  // namespace
