@@ -26,7 +26,7 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
   const auto model = evaluation::make_model(
       groups, study.make_model,
       {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
-  const evaluation::ModelAbilities abilities = evaluation::abilities(groups, model.get());
+  const int most_at_once = evaluation::most_at_once(groups, model.get());
 
   std::unique_ptr<method::Evaluator> evaluator;
   evaluation::PoolEvaluator* pool = nullptr;
@@ -39,7 +39,7 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
           std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
     } else {
       auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop,
-                                                               abilities.most_at_once);
+                                                               most_at_once);
       pool = owned.get();
       evaluator = std::move(owned);
     }

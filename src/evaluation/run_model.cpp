@@ -115,11 +115,6 @@ std::vector<ModelResult> evaluate(model::Model& model, const std::vector<ModelRe
   return parallel::agree(team, [&] { return evaluate(model, requests); });
 }
 
-/// The same outcome for all.
-std::vector<ModelResult> failures(std::size_t count, Status status, const std::string& message) {
-  return std::vector<ModelResult>(count, failure(status, message));
-}
-
 }  // namespace
 
 ModelRequest request_for(const method::Batch& batch, Eigen::Index sample) {
@@ -138,19 +133,17 @@ ModelRun run_model(model::Model& model, const std::vector<ModelRequest>& request
   try {
     run.results = evaluate(model, requests, team);
     if (run.results.size() != requests.size()) {
-      run.results = failures(requests.size(), Status::bad_output,
-                             fmt::format("expected results of {} runs, found {}", requests.size(),
-                                         run.results.size()));
+      run.results.assign(
+          requests.size(),
+          failure(Status::bad_output, fmt::format("expected results of {} runs, found {}",
+                                                  requests.size(), run.results.size())));
     }
     // The QoIs are on rank 0 only; what the others make of them does not matter.
     for (std::size_t i = 0; i < requests.size(); ++i) {
       run.results[i] = judge(requests[i], std::move(run.results[i]), model.num_qois());
     }
-  } catch (const std::exception& error) {
-    run.results = failures(requests.size(), Status::crashed, error.what());
   } catch (...) {
-    run.results = failures(requests.size(), Status::crashed,
-                           "the model threw something that is no std::exception");
+    run.results.assign(requests.size(), model::crash_of(std::current_exception()));
   }
   run.wall_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

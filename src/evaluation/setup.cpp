@@ -54,18 +54,8 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
   });
 }
 
-ModelAbilities abilities(const parallel::Groups& groups, const model::Model* model) {
-  const parallel::Comm& all = groups.all();
-  const model::Capabilities can =
-      model != nullptr
-          ? model->capabilities()
-          : model::Capabilities{.jacobian = true, .jacobian_vector = true, .vector_jacobian = true};
-  ModelAbilities result;
-  result.derivatives = {.jacobian = parallel::all_of(all, can.jacobian),
-                        .jacobian_vector = parallel::all_of(all, can.jacobian_vector),
-                        .vector_jacobian = parallel::all_of(all, can.vector_jacobian)};
-  result.most_at_once = parallel::largest_of(all, model != nullptr ? most_at_once(*model) : 1);
-  return result;
+int most_at_once(const parallel::Groups& groups, const model::Model* model) {
+  return parallel::largest_of(groups.all(), model != nullptr ? most_at_once(*model) : 1);
 }
 
 void serve_model(const parallel::Groups& groups, model::Model* model) {

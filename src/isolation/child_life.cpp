@@ -104,12 +104,8 @@ model::ModelResult run(model::Model& model, const Message& request) {
   INVAR_EXPECTS(request.kind == MessageKind::request && wanted);
   try {
     return model.evaluate(*wanted);
-  } catch (const std::exception& error) {
-    return {.status = Status::crashed, .message = error.what(), .qois = {}};
   } catch (...) {
-    return {.status = Status::crashed,
-            .message = "the model threw something that is no std::exception",
-            .qois = {}};
+    return model::crash_of(std::current_exception());
   }
 }
 

@@ -48,11 +48,8 @@ model::ModelResult run(model::Model& model, const model::ModelRequest& request,
   try {
     return team.size() == 1 ? model.evaluate(request)
                             : parallel::agree(team, [&] { return model.evaluate(request); });
-  } catch (const std::exception& error) {
-    return {.status = Status::crashed, .message = error.what()};
   } catch (...) {
-    return {.status = Status::crashed,
-            .message = "the model threw something that is no std::exception"};
+    return model::crash_of(std::current_exception());
   }
 }
 

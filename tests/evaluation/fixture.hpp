@@ -103,14 +103,14 @@ class EvaluationTest : public ::testing::Test {
     const parallel::Groups groups(world_, options.ranks_per_model);
     const auto model = evaluation::make_model(
         groups, [&](MPI_Comm) { return make_model(groups); }, sizes);
-    const auto abilities = evaluation::abilities(groups, model.get());
+    const int most_at_once = evaluation::most_at_once(groups, model.get());
     if (!groups.is_manager()) {
       evaluation::serve_model(groups, model.get());
     } else if (world_.size() == 1) {
       evaluation::InPlaceEvaluator evaluator(groups, *model, options, stop_);
       body(evaluator);
     } else {
-      evaluation::PoolEvaluator evaluator(groups, options, stop_, abilities.most_at_once);
+      evaluation::PoolEvaluator evaluator(groups, options, stop_, most_at_once);
       body(evaluator);
       evaluator.shut_down(30);
       EXPECT_FALSE(evaluator.must_abort());

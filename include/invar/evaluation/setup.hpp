@@ -17,18 +17,13 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
                                          const model::ModelFactory& factory,
                                          const model::ProblemSizes& study);
 
-/// What the model of all groups can do beside giving its QoIs.
-struct ModelAbilities {
-  model::Capabilities derivatives;
-  int most_at_once = 1;
-};
-
-/// Asks the groups' models.
+/// How many requests the groups' models take in one go, but so few that what comes of them can be
+/// sent.
 ///
 /// @param model  null on ranks that do not run it
 /// @return       the same on all ranks
 /// MPI:          Collective on groups.all()
-ModelAbilities abilities(const parallel::Groups& groups, const model::Model* model);
+int most_at_once(const parallel::Groups& groups, const model::Model* model);
 
 /// Runs the model for the manager until it shuts the pool down.
 ///

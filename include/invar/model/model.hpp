@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -100,6 +101,10 @@ class Model {
   /// @pre 1 to most_at_once() requests
   virtual std::vector<ModelResult> evaluate_several(const std::vector<ModelRequest>& requests);
 };
+
+/// The result of a run that threw: a crash, with what the exception says.
+/// MPI: Local.
+ModelResult crash_of(const std::exception_ptr& exception);
 
 /// The sizes that the study knows, for models that take theirs from it; 0 where the study does not
 /// say (or is wrong there), and then nothing is compared with it.
