@@ -38,8 +38,8 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       evaluator =
           std::make_unique<evaluation::InPlaceEvaluator>(groups, *model, study.evaluation, stop);
     } else {
-      auto owned = std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop,
-                                                               most_at_once);
+      auto owned =
+          std::make_unique<evaluation::PoolEvaluator>(groups, study.evaluation, stop, most_at_once);
       pool = owned.get();
       evaluator = std::move(owned);
     }
