@@ -19,8 +19,10 @@ namespace {
 
 // A process that gave its last word must be gone soon.
 constexpr double last_breath_s = 1.0;
-// A process that is made ready again may take so many times what the first one took.
+// A process that is made ready again may take so many times what the first one took, and these
+// seconds on top: a first start of milliseconds says nothing of a machine that is busy now.
 constexpr double rebuild_factor = 10.0;
+constexpr double rebuild_allowance_s = 5.0;
 
 /// What the process was at, for messages.
 enum class Stage { building, running };
@@ -192,7 +194,7 @@ class IsolatedModel final : public model::Model {
     if (!options_.timeout_s) {
       return std::nullopt;
     }
-    return *options_.timeout_s + rebuild_factor * first_start_s_;
+    return *options_.timeout_s + rebuild_factor * first_start_s_ + rebuild_allowance_s;
   }
 
   ForkServer* server_;

@@ -50,9 +50,15 @@ struct Posterior {
   double elbo = 0.0;           // of the last accepted state, as the method defines it
   double elbo_standard_error = 0.0;
   double normalised_elbo = 0.0;  // in nats, all constants in: a lower bound of the log evidence
-  Eigen::MatrixXd samples;       // d x N, physical: the last accepted batch, failed ones left out
+  Eigen::MatrixXd samples;       // d x N, physical: runs of the model that stand for the posterior,
+                                 // failed ones left out
   Eigen::MatrixXd qois;          // m x N
-  State optimizer;  // the family's own parameters in its own coordinates, and the best state
+  Eigen::VectorXd weights = {};  // N, sum 1; empty: all count the same
+  Eigen::MatrixXd draws = {};    // d x S, physical: from the distribution itself, without runs;
+                                 // empty: `samples` are its draws
+  State optimizer;         // the family's own parameters in its own coordinates, and the best state
+  State diagnostics = {};  // how good the answer is, as named values
+  std::vector<std::string> findings = {};  // the same in plain words
 };
 
 /// An inference method: a resumable state machine that asks for model runs and is told outcomes.
