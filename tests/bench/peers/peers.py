@@ -2,15 +2,16 @@
 """How many forward runs other methods need on two small problems, and how good their answers are.
 
     peers.py [--problem NAME ...] [--method NAME ...] [--seeds 20] [--json FILE]
-    peers.py --problem NAME --score FILE
+    peers.py --problem NAME --score FILE [--against best-gaussian]
     peers.py --check
 
 The first form runs every method with every budget and seed, prints tables in Markdown and writes their
 figures into FILE. The second scores answers of any other program in the same way: FILE has a JSON
 object for every seed, {"runs": n, "mean": [...], "std": [...], "covariance": [[...]]}, one after the
 other, or what `invar show DIR --json` prints. `covariance` may be missing (then there is no KL), and
-`budget`, a word or number, may be added: objects that share it make one row of the table. The third
-compares the models with known answers.
+`budget`, a word or number, may be added: objects that share it make one row of the table. With
+`--against best-gaussian` errors are those against the optimum of Gaussian variational inference instead
+of the posterior. The third compares the models with known answers.
 
 Needs numpy, scipy and emcee: on Debian python3-numpy, python3-scipy, python3-emcee.
 """
@@ -199,7 +200,6 @@ def affine_invariant(problem, seeds, budgets, start=from_prior, walkers=32):
     Goodman and Weare, "Ensemble samplers with affine invariance", Comm. App. Math. Comp. Sci. 5 (2010),
     doi:10.2140/camcos.2010.5.65.
     """
-
     answers = {budget: [] for budget in budgets}
     for seed in seeds:
         rng = np.random.default_rng([seed, walkers, 3])
@@ -278,9 +278,18 @@ def reach_table(tables):
 
 
 def rounded(value):
+    """The same with four digits, as JSON can say it."""
+    if isinstance(value, dict):
+        return {key: rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [rounded(entry) for entry in value]
     if isinstance(value, float):
         return float(f"{value:.4g}") if np.isfinite(value) else None
-    return [rounded(entry) for entry in value] if isinstance(value, list) else value
+    return value
+
+
+def mean_and_std(mean, covariance):
+    return {"mean": mean.tolist(), "std": np.sqrt(np.diag(covariance)).tolist()}
 
 
 def measure(problem, wanted, seeds):
@@ -299,9 +308,9 @@ def measure(problem, wanted, seeds):
         print(f"\n{name}\n\n{markdown(tables[name], first)}", flush=True)
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"\n{reach_table(tables)}", flush=True)
-    return {"exact": {"mean": problem.mean.tolist(),
-                      "std": np.sqrt(np.diag(problem.covariance)).tolist()},
-            "best_gaussian": dict(zip(COLUMNS[2:5], floor)), "tables": tables}
+    return {"exact": mean_and_std(problem.mean, problem.covariance),
+            "best_gaussian": {**mean_and_std(mean, covariance), **dict(zip(COLUMNS[2:5], floor))},
+            "tables": tables}
 
 
 def read_answers(text):
@@ -384,6 +393,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--score", type=pathlib.Path)
+    parser.add_argument("--against", choices=["posterior", "best-gaussian"], default="posterior")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if arguments.check:
@@ -393,19 +403,17 @@ def main():
     if arguments.score:
         if len(names) != 1:
             parser.error("--score needs one --problem")
-        score(PROBLEMS[names[0]](), arguments.score)
+        problem = PROBLEMS[names[0]]()
+        if arguments.against == "best-gaussian":
+            problem.mean, problem.covariance = problem.best_gaussian()
+        score(problem, arguments.score)
         return
     results = {"columns": COLUMNS, "seeds": arguments.seeds, "problems": {}}
     for name in names:
         seeds = range(1, arguments.seeds + 1)
         results["problems"][name] = measure(PROBLEMS[name](), arguments.method, seeds)
     if arguments.json:
-        for found in results["problems"].values():
-            found["exact"] = {key: rounded(value) for key, value in found["exact"].items()}
-            found["best_gaussian"] = {key: rounded(float(value))
-                                      for key, value in found["best_gaussian"].items()}
-            found["tables"] = {key: rounded(rows) for key, rows in found["tables"].items()}
-        text = json.dumps(results, indent=1, ensure_ascii=False)
+        text = json.dumps(rounded(results), indent=1, ensure_ascii=False)
         # A row of a table on one line.
         text = re.sub(r"\[[^][{}]*\]", lambda row: " ".join(row[0].split()), text)
         arguments.json.write_text(text + "\n")
