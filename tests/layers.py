@@ -20,6 +20,7 @@ ALLOWED = {
     "petsc": {"core"},
     "evaluation": {"core", "options", "method", "model", "parallel"},
     "vi": {"core", "options", "linalg", "space", "method"},
+    "regression": {"core", "options", "linalg", "space", "method", "vi"},
     "model_petsc": {"core", "options", "model", "petsc"},
     "model_plugin": {"core", "options", "model", "parallel"},
     "model_process": {"core", "options", "model", "dakota", "isolation"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "umbridge_server": {"core", "model", "parallel"},
     "store": {"core", "space", "method"},
     "campaign": {"core", "options", "linalg", "space", "method", "model", "parallel",
-                 "evaluation", "vi", "store"},
+                 "evaluation", "vi", "regression", "store"},
     "doctor": {"core", "space", "model", "isolation", "parallel"},
     "app": None,  # everything below it
 }

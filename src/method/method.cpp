@@ -14,6 +14,8 @@ const char* stop_reason_name(StopReason reason) noexcept {
       return "gradient_norm_tolerance";
     case StopReason::elbo_relative_tolerance:
       return "elbo_relative_tolerance";
+    case StopReason::accuracy:
+      return "accuracy";
     case StopReason::max_iterations:
       return "max_iterations";
     case StopReason::max_evaluations:

@@ -85,12 +85,19 @@ Likelihood::Likelihood(const Observations& observations, double covariance_regul
 }
 
 Eigen::VectorXd Likelihood::log_likelihood(const Eigen::MatrixXd& qois) const {
+  return -0.5 * whitened_residuals(qois).colwise().squaredNorm().transpose();
+}
+
+Eigen::MatrixXd Likelihood::whitened_residuals(const Eigen::MatrixXd& qois) const {
   INVAR_EXPECTS(qois.rows() == values_.size());
-  const Eigen::MatrixXd misfit = (-qois).colwise() + values_;
+  return whitened(qois.colwise() - values_);
+}
+
+Eigen::MatrixXd Likelihood::whitened(const Eigen::MatrixXd& matrix) const {
   if (whitening_.size() > 0) {
-    return -0.5 * (whitening_ * misfit).colwise().squaredNorm().transpose();
+    return whitening_ * matrix;
   }
-  return -0.5 * (inverse_std_.asDiagonal() * misfit).colwise().squaredNorm().transpose();
+  return inverse_std_.asDiagonal() * matrix;
 }
 
 }  // namespace invar::space

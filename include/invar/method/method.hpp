@@ -15,6 +15,7 @@ enum class StopReason {
   none,
   gradient_norm_tolerance,
   elbo_relative_tolerance,
+  accuracy,
   max_iterations,
   max_evaluations,
   line_search_failed,

@@ -49,6 +49,21 @@ class Likelihood {
   /// Cost:   O(m N) for independent noise, else O(m^2 N).
   [[nodiscard]] Eigen::VectorXd log_likelihood(const Eigen::MatrixXd& qois) const;
 
+  /// W (q - y) with W^T W = P: the residuals in units of the noise.
+  /// Shapes: qois m x N; result r x N with r the rank of the noise.
+  [[nodiscard]] Eigen::MatrixXd whitened_residuals(const Eigen::MatrixXd& qois) const;
+
+  /// W M, for derivatives of QoIs.
+  /// Shapes: matrix m x k; result r x k.
+  [[nodiscard]] Eigen::MatrixXd whitened(const Eigen::MatrixXd& matrix) const;
+
+  [[nodiscard]] Eigen::Index num_qois() const { return values_.size(); }
+
+  /// r: the number of whitened residuals.
+  [[nodiscard]] Eigen::Index num_residuals() const {
+    return whitening_.size() > 0 ? whitening_.rows() : inverse_std_.size();
+  }
+
   /// -1/2 log|2 pi (Gamma + eps I)|: add it for a normalised density.
   [[nodiscard]] double log_normalisation() const { return log_normalisation_; }
 

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+
+#include <Eigen/Core>
+
+#include "invar/regression/objective.hpp"
+#include "invar/regression/polynomial_fit.hpp"
+#include "invar/regression/runs.hpp"
+
+namespace invar::regression {
+
+/// How the runs are fitted.
+struct SurrogateOptions {
+  bool is_tilted = false;       // weights look where the likelihood is larger
+  bool uses_jacobians = false;  // runs without one are left out
+};
+
+/// What the fits at a Gaussian say of the model, and how much they can be trusted.
+struct Surrogate {
+  QuadraticMap residuals;
+  std::optional<QuadraticMap> correction;
+
+  double tilt = 0.0;                   // power of the likelihood in the weights
+  double effective_sample_size = 0.0;  // of the weights without tilt
+  Eigen::Index num_runs = 0;           // that had a part
+  double residual_error = 0.0;  // root mean square of what the residuals' fit leaves, left-out
+  double log_likelihood_error = 0.0;  // the same of the log-likelihood after the correction, nats
+  double mean_error = 0.0;   // standard error of the mean, in standard deviations of the base
+  double std_error = 0.0;    // relative standard error of the standard deviations
+  double mean_misfit = 0.0;  // weighted mean of |r|^2
+
+  /// The standard error of an ELBO that comes from it, nats.
+  [[nodiscard]] double elbo_error() const;
+  /// Whether the residuals are known to the last digits that matter.
+  [[nodiscard]] bool is_exact() const;
+};
+
+/// Fits all runs, seen from `base`, in two stages: the whitened residuals by polynomials, and what
+/// these leave of the log-likelihood by a quadratic.
+///
+/// Source: the two stages follow statistical linearisation; García-Fernández, Svensson, Särkkä
+/// 2015,
+///         doi:10.1109/TSP.2015.2454485. Tilt: weights times the likelihood to the largest power
+///         up to 1 that keeps n_eff >= max(d + 3, n_eff(0) / 2).
+/// MPI:    Local.
+/// @pre there is a run that can be used
+Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options);
+
+}  // namespace invar::regression

@@ -1,0 +1,330 @@
+#include "invar/regression/polynomial_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <Eigen/Dense>
+
+#include "invar/core/error.hpp"
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+/// Smaller than any residual that matters, so that logarithms stay finite for exact fits.
+constexpr double tiny = 1e-300;
+
+/// Regression on (1, z) with a ridge on the slopes.
+struct LinearFit {
+  MatrixXd slope;  // d x q
+  double residual_variance = 0.0;
+  double slope_variance = 0.0;  // over the residual's
+  double log_likelihood = 0.0;  // restricted, up to a constant
+  VectorXd leverage;            // n: how much of a residual the sample itself took away
+};
+
+struct Centred {
+  VectorXd roots;      // of the weights, n
+  MatrixXd z, values;  // n rows each, weighted, less their weighted means
+};
+
+Centred centre(const MatrixXd& z, const VectorXd& weights, const MatrixXd& values) {
+  Centred centred;
+  centred.roots = weights.cwiseSqrt();
+  const double total = weights.sum();
+  const auto shifted = [&](const MatrixXd& rows) -> MatrixXd {
+    const Eigen::RowVectorXd mean = weights.transpose() * rows / total;
+    return centred.roots.asDiagonal() * (rows.rowwise() - mean);
+  };
+  centred.z = shifted(z.transpose());
+  centred.values = shifted(values);
+  return centred;
+}
+
+/// The logarithm of the restricted likelihood of one variance ratio, the residual's being the best.
+double restricted_log_likelihood(double sum_of_squares, double log_determinant, double num_values,
+                                 double num_outputs) {
+  return -0.5 * num_values * std::log(sum_of_squares / num_values + tiny) -
+         0.5 * num_outputs * log_determinant;
+}
+
+LinearFit fit_linear(const Centred& data) {
+  const Index n = data.z.rows();
+  const auto num_outputs = static_cast<double>(data.values.cols());
+  const double num_values = static_cast<double>(n - 1) * num_outputs;
+  LinearFit best;
+  best.slope = MatrixXd::Zero(data.z.cols(), data.values.cols());
+  best.leverage = data.roots.cwiseAbs2() / data.roots.squaredNorm();
+  if (n < 2) {
+    return best;
+  }
+  const Eigen::BDCSVD<MatrixXd> svd(data.z, Eigen::ComputeThinU | Eigen::ComputeThinV);
+  const VectorXd squares = svd.singularValues().cwiseAbs2();
+  const MatrixXd turned = svd.matrixU().transpose() * data.values;
+  const VectorXd inside = turned.rowwise().squaredNorm();
+  const double outside = (data.values - svd.matrixU() * turned).squaredNorm();
+  const auto trial = [&](double log_ratio) {
+    const VectorXd shrink = (1.0 + std::exp(log_ratio) * squares.array()).inverse();
+    const double sum = outside + inside.dot(shrink);
+    return std::pair(
+        sum, restricted_log_likelihood(sum, -shrink.array().log().sum(), num_values, num_outputs));
+  };
+  constexpr double least = -12.0;
+  constexpr double most = 60.0;
+  double log_ratio = least;
+  double largest = -HUGE_VAL;
+  const auto look = [&](double candidate) {
+    if (candidate >= least && candidate <= most && trial(candidate).second > largest) {
+      largest = trial(candidate).second;
+      log_ratio = candidate;
+    }
+  };
+  for (double candidate = least; candidate <= most; candidate += 2.0) {
+    look(candidate);
+  }
+  for (const double step : {1.0, 0.5, 0.25}) {
+    const double middle = log_ratio;
+    look(middle - step);
+    look(middle + step);
+  }
+  const double ratio = std::exp(log_ratio);
+  const VectorXd gain = ratio * svd.singularValues().array() / (1.0 + ratio * squares.array());
+  best.slope = svd.matrixV() * (gain.asDiagonal() * turned);
+  best.residual_variance = trial(log_ratio).first / num_values;
+  best.slope_variance = ratio;
+  best.log_likelihood = largest;
+  const VectorXd kept = ratio * squares.array() / (1.0 + ratio * squares.array());
+  best.leverage += (svd.matrixU().cwiseAbs2() * kept);
+  return best;
+}
+
+/// Regression on all polynomials of degree 2, by their Gram matrices.
+class QuadraticFit {
+ public:
+  QuadraticFit(const MatrixXd& z, const Centred& data)
+      : z_(z), roots_(data.roots), values_(data.values) {
+    const MatrixXd gram = z.transpose() * z;
+    const VectorXd squares = gram.diagonal();
+    linear_ = gram;
+    quadratic_ = 0.5 * gram.cwiseAbs2();
+    quadratic_.rowwise() -= 0.5 * squares.transpose();
+    quadratic_.colwise() -= 0.5 * squares;
+    quadratic_.array() += 0.5 * static_cast<double>(z.rows());
+    weight_and_centre(linear_);
+    weight_and_centre(quadratic_);
+  }
+
+  struct Variances {
+    double log_slope;  // over the residual's
+    double log_curvature;
+  };
+
+  /// The best of the restricted likelihood near `start`, by trials along the axes.
+  Variances search(Variances at, double first_step, double last_step) {
+    double largest = log_likelihood(at);
+    for (double step = first_step; step >= last_step;) {
+      bool has_improved = false;
+      for (const auto& [slope, curvature] :
+           {std::pair(step, 0.0), {-step, 0.0}, {0.0, step}, {0.0, -step}}) {
+        const Variances candidate{
+            .log_slope = std::clamp(at.log_slope + slope, -12.0, 26.0),
+            .log_curvature = std::clamp(at.log_curvature + curvature, -18.0, 26.0)};
+        const double found = log_likelihood(candidate);
+        if (found > largest) {
+          largest = found;
+          at = candidate;
+          has_improved = true;
+        }
+      }
+      if (!has_improved) {
+        step /= 2.0;
+      }
+    }
+    log_likelihood(at);
+    best_log_likelihood_ = largest;
+    return at;
+  }
+
+  [[nodiscard]] double best_log_likelihood() const { return best_log_likelihood_; }
+
+  /// Slopes and curvatures for the variances tried last.
+  QuadraticMap map(const Variances& at) {
+    MatrixXd alpha = half_;  // n x m
+    factor_.matrixU().solveInPlace(alpha);
+    alpha = roots_.asDiagonal() * alpha;
+    const Index d = z_.rows();
+    const Index m = alpha.cols();
+    QuadraticMap map{.offset = VectorXd::Zero(m), .slope = std::exp(at.log_slope) * (z_ * alpha)};
+    map.curvature.resize(d, d * m);
+    const MatrixXd scaled = std::exp(at.log_curvature) * alpha;
+    const Eigen::RowVectorXd sums = scaled.colwise().sum();
+    for (Index k = 0; k < m; ++k) {
+      auto block = map.curvature.middleCols(k * d, d);
+      block.noalias() = (z_ * scaled.col(k).asDiagonal()) * z_.transpose();
+      block.diagonal().array() -= sums[k];
+    }
+    return map;
+  }
+
+  [[nodiscard]] double residual_variance() const { return residual_variance_; }
+
+  /// As of a linear fit, for the variances tried last.
+  [[nodiscard]] VectorXd leverage() const {
+    const Index n = roots_.size();
+    MatrixXd inverse = MatrixXd::Identity(n, n);
+    factor_.matrixL().solveInPlace(inverse);
+    // The kernel knows nothing of the constant, which takes its share besides.
+    return 1.0 - inverse.colwise().squaredNorm().transpose().array() +
+           roots_.array().square() / roots_.squaredNorm();
+  }
+
+ private:
+  void weight_and_centre(MatrixXd& kernel) const {
+    kernel = roots_.asDiagonal() * kernel * roots_.asDiagonal();
+    const VectorXd unit = roots_ / roots_.norm();
+    const VectorXd left = kernel * unit;
+    const double both = unit.dot(left);
+    kernel.noalias() -= left * unit.transpose();
+    kernel.noalias() -= unit * left.transpose();
+    kernel.noalias() += both * (unit * unit.transpose());
+  }
+
+  double log_likelihood(const Variances& at) {
+    MatrixXd kernel = std::exp(at.log_slope) * linear_ + std::exp(at.log_curvature) * quadratic_;
+    kernel.diagonal().array() += 1.0;
+    factor_.compute(kernel);
+    if (factor_.info() != Eigen::Success) {
+      return -HUGE_VAL;
+    }
+    half_ = factor_.matrixL().solve(values_);
+    const auto num_outputs = static_cast<double>(values_.cols());
+    const double num_values = static_cast<double>(values_.rows() - 1) * num_outputs;
+    const double sum = half_.squaredNorm();
+    residual_variance_ = sum / num_values;
+    return restricted_log_likelihood(sum, 2.0 * factor_.matrixLLT().diagonal().array().log().sum(),
+                                     num_values, num_outputs);
+  }
+
+  const MatrixXd& z_;
+  const VectorXd& roots_;
+  const MatrixXd& values_;
+  MatrixXd linear_, quadratic_;  // n x n
+  Eigen::LLT<MatrixXd> factor_;
+  MatrixXd half_;  // L^-1 values
+  double residual_variance_ = 0.0;
+  double best_log_likelihood_ = 0.0;
+};
+
+/// The samples of largest weight, in their order.
+std::vector<Index> heaviest(const VectorXd& weights, Index number) {
+  std::vector<Index> order(static_cast<std::size_t>(weights.size()));
+  for (Index i = 0; i < weights.size(); ++i) {
+    order[static_cast<std::size_t>(i)] = i;
+  }
+  if (number >= weights.size()) {
+    return order;
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Index a, Index b) { return weights[a] > weights[b]; });
+  order.resize(static_cast<std::size_t>(number));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+/// Offsets and residuals that go with slopes and curvatures.
+void finish(const Samples& samples, const VectorXd& leverage, Fit& fit) {
+  fit.map.offset = VectorXd::Zero(samples.values.rows());
+  fit.residuals = samples.values - fit.map.values(samples.z);
+  fit.map.offset = fit.residuals * samples.weights / samples.weights.sum();
+  fit.residuals.colwise() -= fit.map.offset;
+  constexpr double most = 0.999;
+  fit.left_out = fit.residuals * (1.0 - leverage.array().min(most)).inverse().matrix().asDiagonal();
+}
+
+Fit fit_values(const Samples& samples, Degree degree) {
+  const Centred data = centre(samples.z, samples.weights, samples.values.transpose());
+  const LinearFit linear = fit_linear(data);
+  Fit fit;
+  fit.map = {.offset = {}, .slope = linear.slope};
+  fit.residual_variance = linear.residual_variance;
+  fit.slope_variance = linear.slope_variance;
+  const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());
+  // An exact fit leaves rounding errors alone.
+  const bool is_exact = linear.residual_variance <= 1e-20 * signal;
+  VectorXd leverage = linear.leverage;
+  if (degree == Degree::quadratic && !is_exact && samples.z.cols() > 2) {
+    // The variances are searched for among the points that matter most, then among all.
+    constexpr Index num_first = 200;
+    QuadraticFit::Variances variances{.log_slope = std::min(std::log(linear.slope_variance), 12.0),
+                                      .log_curvature = 0.0};
+    if (samples.z.cols() > num_first) {
+      const std::vector<Index> chosen = heaviest(samples.weights, num_first);
+      const MatrixXd z = samples.z(Eigen::all, chosen);
+      const VectorXd weights = samples.weights(chosen);
+      const Centred first = centre(z, weights, samples.values(Eigen::all, chosen).transpose());
+      variances = QuadraticFit(z, first).search(variances, 4.0, 1.0);
+    }
+    QuadraticFit quadratic(samples.z, data);
+    variances = quadratic.search(variances, samples.z.cols() > num_first ? 1.0 : 4.0, 0.5);
+    if (quadratic.best_log_likelihood() > linear.log_likelihood) {
+      fit.map = quadratic.map(variances);
+      fit.residual_variance = quadratic.residual_variance();
+      fit.slope_variance = std::exp(variances.log_slope);
+      fit.curvature_variance = std::exp(variances.log_curvature);
+      leverage = quadratic.leverage();
+    }
+  }
+  finish(samples, leverage, fit);
+  return fit;
+}
+
+Fit fit_jacobians(const Samples& samples, Degree degree) {
+  const Index n = samples.z.cols();
+  const Index d = samples.z.rows();
+  const Index m = samples.values.rows();
+  MatrixXd flat(n, m * d);  // a row per sample: the derivatives of output 0, of output 1, ...
+  for (Index i = 0; i < n; ++i) {
+    flat.row(i) = samples.jacobians[static_cast<std::size_t>(i)].transpose().reshaped().transpose();
+  }
+  Fit fit;
+  const VectorXd mean = flat.transpose() * samples.weights / samples.weights.sum();
+  fit.map.slope = mean.reshaped(d, m);
+  if (degree == Degree::quadratic && n > 1) {
+    const Centred data = centre(samples.z, samples.weights, flat);
+    const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());
+    if (signal > 1e-24 * flat.squaredNorm() / static_cast<double>(flat.size())) {
+      const LinearFit linear = fit_linear(data);
+      const VectorXd middle = samples.z * samples.weights / samples.weights.sum();
+      fit.map.curvature.resize(d, d * m);
+      for (Index k = 0; k < m; ++k) {
+        const auto block = linear.slope.middleCols(k * d, d);
+        fit.map.curvature.middleCols(k * d, d) = 0.5 * (block + block.transpose());
+        fit.map.slope.col(k) -= block.transpose() * middle;
+      }
+      fit.curvature_variance = linear.slope_variance;
+    }
+  }
+  finish(samples, samples.weights / samples.weights.sum(), fit);
+  const double total = samples.weights.sum();
+  fit.residual_variance =
+      (fit.residuals.cwiseAbs2() * samples.weights).sum() / (total * static_cast<double>(m));
+  return fit;
+}
+
+}  // namespace
+
+Fit fit_polynomial(const Samples& samples, Degree degree) {
+  INVAR_EXPECTS(samples.z.cols() > 0 && samples.weights.size() == samples.z.cols());
+  Samples scaled{.z = samples.z,
+                 .weights = samples.weights / samples.weights.mean(),
+                 .values = samples.values,
+                 .jacobians = samples.jacobians};
+  return scaled.jacobians.empty() ? fit_values(scaled, degree) : fit_jacobians(scaled, degree);
+}
+
+}  // namespace invar::regression

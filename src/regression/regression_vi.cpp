@@ -1,0 +1,403 @@
+#include "invar/regression/regression_vi.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "invar/core/error.hpp"
+#include "invar/core/sobol.hpp"
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+using method::StopReason;
+
+/// A fit explains the runs at the start when it leaves this share of the noise.
+constexpr double explained = 0.3;
+/// A climb settles after so many full steps in a row; the answer is accurate after so many rounds.
+constexpr int enough_rounds = 2;
+/// Batches in a row without a good run that are repeated.
+constexpr int most_empty = 3;
+/// A climb that starts at a run is so wide, in the start's standard deviations.
+constexpr double width_at_run = 0.3;
+/// Trust region after a Gauss-Newton search, nats.
+constexpr double radius_after_search = 8.0;
+constexpr double least_radius = 0.3;
+
+Gaussian start_gaussian(const std::optional<space::Prior>& start, const space::Space& space,
+                        const space::Transform& transform, const PriorExpectation& prior) {
+  if (!start) {
+    return prior.gaussian();
+  }
+  space::Space moved = space;
+  moved.prior = *start;
+  return PriorExpectation(moved, transform).gaussian();
+}
+
+bool is_good(const method::Evaluation& evaluation, Index num_qois) {
+  return evaluation.status == method::Status::ok && evaluation.qois.size() == num_qois &&
+         evaluation.qois.allFinite();
+}
+
+}  // namespace
+
+RegressionVi::RegressionVi(const space::Space& space, const space::Observations& observations,
+                           const RegressionViOptions& options,
+                           const std::optional<space::Prior>& start, bool has_jacobians)
+    : space_(space),
+      options_(options),
+      likelihood_(observations, 0.0),
+      transform_(space.bounds, options.transform_map, options.transform_interior_margin),
+      prior_(space, transform_),
+      start_(start_gaussian(start, space, transform_, prior_)),
+      has_jacobians_(has_jacobians && options.derivatives == DerivativeUse::automatic),
+      runs_(space.dimension(), likelihood_.num_residuals()) {
+  if (options_.family == Family::mean_field) {
+    start_.lower = start_.std().asDiagonal();
+  }
+  next_size_ = sizes().first;
+  plan();
+}
+
+RegressionVi::Sizes RegressionVi::sizes() const {
+  const Index d = space_.dimension();
+  Sizes sizes;
+  if (has_jacobians_) {
+    sizes.first = 8;
+    sizes.most = options_.first_sample_size.value_or(16);
+    sizes.usual = options_.sample_size.value_or(16);
+    sizes.unsettled = sizes.usual;
+    sizes.checks = std::min<Index>(sizes.usual, 4);
+  } else {
+    sizes.first = d + 2 + std::min<Index>(d + 2, 16);
+    sizes.most = options_.first_sample_size.value_or(static_cast<int>(16 * (d + 2)));
+    sizes.usual = options_.sample_size.value_or(static_cast<int>(2 * (d + 2)));
+    sizes.unsettled = options_.sample_size.value_or(static_cast<int>(4 * (d + 2)));
+    sizes.checks = std::min<Index>(sizes.usual, std::max<Index>(4, (d + 2) / 4));
+  }
+  sizes.first = std::min(sizes.first, sizes.most);
+  sizes.starts = options_.starts.value_or(8);
+  return sizes;
+}
+
+Gaussian RegressionVi::proposal() const {
+  return stage_ == Stage::climbing ? climbs_[current_].q : start_;
+}
+
+MatrixXd RegressionVi::draws(Index number) const {
+  core::StreamKey key{.seed = options_.random_seed,
+                      .iteration = static_cast<std::uint32_t>(round_)};
+  const Index d = space_.dimension();
+  if (options_.sampling_method == SamplingMethod::mc || d > core::max_sobol_dimension) {
+    return core::standard_normals(key, d, number);
+  }
+  key.purpose = core::Purpose::scramble;
+  MatrixXd points = core::scrambled_sobol(key, d, number);
+  core::normal_quantile_in_place(points);
+  return points;
+}
+
+method::Batch RegressionVi::ask() {
+  INVAR_EXPECTS(stop_ == StopReason::none);
+  if (!pending_) {
+    pending_ = stage_ == Stage::gauss_newton ? MatrixXd(gauss_newton_->trial())
+                                             : proposal().points(draws(next_size_));
+  }
+  method::Batch batch{
+      .round = round_, .first_id = num_evaluations_, .points = transform_.to_physical(*pending_)};
+  if (has_jacobians_) {
+    batch.wanted.assign(static_cast<std::size_t>(pending_->cols()),
+                        method::WantedDerivatives{.jacobian = true});
+  }
+  return batch;
+}
+
+RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResult& result) const {
+  const Index num_qois = space_.dimension() > 0 ? likelihood_.num_qois() : 0;
+  std::vector<Index> good;
+  for (Index i = 0; i < x.cols(); ++i) {
+    const auto& evaluation = result.evaluations[static_cast<std::size_t>(i)];
+    const auto& jacobian = evaluation.derivatives.jacobian;
+    if (is_good(evaluation, num_qois) &&
+        (!has_jacobians_ || (jacobian.size() > 0 && jacobian.allFinite()))) {
+      good.push_back(i);
+    }
+  }
+  Told told;
+  told.x = x(Eigen::all, good);
+  MatrixXd qois(num_qois, static_cast<Index>(good.size()));
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    qois.col(static_cast<Index>(i)) = result.evaluations[static_cast<std::size_t>(good[i])].qois;
+  }
+  told.residuals = likelihood_.whitened_residuals(qois);
+  if (has_jacobians_) {
+    const MatrixXd slope = transform_.jacobian(told.x);
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      const auto& evaluation = result.evaluations[static_cast<std::size_t>(good[i])];
+      told.jacobians.emplace_back(likelihood_.whitened(evaluation.derivatives.jacobian) *
+                                  slope.col(static_cast<Index>(i)).asDiagonal());
+    }
+  }
+  if (static_cast<Index>(good.size()) < x.cols()) {
+    told.messages.push_back(fmt::format("{} of {} evaluations were left out: they failed",
+                                        x.cols() - static_cast<Index>(good.size()), x.cols()));
+  }
+  return told;
+}
+
+void RegressionVi::tell(const method::BatchResult& result) {
+  INVAR_EXPECTS(pending_.has_value());
+  const MatrixXd asked = std::move(*pending_);
+  pending_.reset();
+  INVAR_EXPECTS(static_cast<Index>(result.evaluations.size()) == asked.cols());
+  Told told = take(asked, result);
+  const Gaussian drawn_from = proposal();
+  diagnostics_ = {};
+  diagnostics_.messages = told.messages;
+  ++round_;
+  num_evaluations_ += asked.cols();
+  num_empty_ = told.x.cols() > 0 ? 0 : num_empty_ + 1;
+  if (stage_ == Stage::gauss_newton) {
+    search(told);
+  } else if (told.x.cols() > 0) {
+    runs_.add(drawn_from, static_cast<double>(asked.cols()), told.x, told.residuals,
+              std::move(told.jacobians));
+    if (stage_ == Stage::exploring) {
+      num_explored_ += told.x.cols();
+      explore();
+    } else {
+      climb();
+    }
+  } else if (num_empty_ >= most_empty) {
+    stop_ = StopReason::too_many_failures;
+  }
+  plan();
+  report(asked.cols(), told.x.cols(), drawn_from);
+}
+
+/// After a batch at the start: more of it, or a climb.
+void RegressionVi::explore() {
+  const Sizes size = sizes();
+  const SurrogateOptions fitted{.is_tilted = false, .uses_jacobians = has_jacobians_};
+  surrogate_ = fit_surrogate(runs_, start_, fitted);
+  const bool is_enough = has_jacobians_ || surrogate_->residual_error < explained;
+  if (!is_enough && num_explored_ < size.most) {
+    next_size_ = std::min(std::max(num_explored_, size.usual), size.most - num_explored_);
+    return;
+  }
+  if (has_jacobians_ && !surrogate_->is_exact()) {
+    begin_from_run();
+    return;
+  }
+  begin_climb(start_, widest_radius());
+  climb();
+}
+
+/// After a run of the Gauss-Newton search.
+void RegressionVi::search(const Told& told) {
+  if (told.x.cols() > 0) {
+    gauss_newton_->take(prior_, told.residuals.col(0), told.jacobians.front());
+  } else {
+    gauss_newton_->take_failure(prior_);
+  }
+  if (!gauss_newton_->has_settled()) {
+    return;
+  }
+  if (gauss_newton_->has_point()) {
+    Gaussian q = gauss_newton_->laplace(prior_);
+    if (options_.family == Family::mean_field) {
+      q.lower = q.std().asDiagonal();
+    }
+    begin_climb(q, options_.trust_radius.value_or(radius_after_search));
+  } else {
+    begin_from_run();
+  }
+  gauss_newton_.reset();
+}
+
+void RegressionVi::begin_climb(const Gaussian& q, double radius) {
+  climbs_.push_back({.q = q, .radius = radius});
+  current_ = climbs_.size() - 1;
+  stage_ = Stage::climbing;
+  next_size_ = sizes().unsettled;
+}
+
+/// Log posterior densities of all runs, up to a constant.
+VectorXd RegressionVi::log_posteriors() const {
+  return runs_.log_likelihoods() + prior_.log_density(runs_.x());
+}
+
+/// The run of largest posterior density that was drawn from the start and not tried yet.
+void RegressionVi::begin_from_run() {
+  const VectorXd densities = log_posteriors();
+  Index best = -1;
+  for (Index i = 0; i < num_explored_; ++i) {
+    const bool was_tried =
+        std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end();
+    if (!was_tried && (best < 0 || densities[i] > densities[best])) {
+      best = i;
+    }
+  }
+  INVAR_EXPECTS(best >= 0);
+  tried_starts_.push_back(best);
+  if (has_jacobians_) {
+    gauss_newton_.emplace(runs_.x().col(best));
+    gauss_newton_->take(prior_, runs_.residuals().col(best), runs_.jacobian(best));
+    stage_ = Stage::gauss_newton;
+    next_size_ = 1;
+    return;
+  }
+  begin_climb({.mean = runs_.x().col(best), .lower = width_at_run * start_.lower}, widest_radius());
+}
+
+Objective RegressionVi::objective(const Gaussian& base, const Surrogate& surrogate) const {
+  return {.prior = prior_,
+          .base = base,
+          .residuals = surrogate.residuals,
+          .correction = surrogate.correction};
+}
+
+bool RegressionVi::is_misfit_bad(double misfit) const {
+  const auto m = static_cast<double>(likelihood_.num_residuals());
+  return misfit > m + 4.0 * std::sqrt(2.0 * m);
+}
+
+/// A step of the climb at hand, from all runs.
+void RegressionVi::climb() {
+  Climb& at = climbs_[current_];
+  const SurrogateOptions fitted{.is_tilted = !has_jacobians_ && at.num_full_steps < enough_rounds,
+                                .uses_jacobians = has_jacobians_};
+  surrogate_ = fit_surrogate(runs_, at.q, fitted);
+  const Gaussian standard = Gaussian::standard(space_.dimension());
+  if (at.before) {
+    // Did the last step gain what it promised?
+    const Objective now = objective(at.q, *surrogate_);
+    const Gaussian old = seen_from(at.q, *at.before);
+    const double gain =
+        now.elbo(standard, now.log_joint(standard)) - now.elbo(old, now.log_joint(old));
+    const double ratio = gain / std::max(at.promised_gain, 1e-12);
+    if (ratio > 0.7) {
+      at.radius = std::min(2.0 * at.radius, widest_radius());
+    } else if (ratio < 0.25) {
+      at.radius = std::max(0.5 * at.radius, least_radius);
+    }
+    if (gain < -std::max(1.0, 3.0 * surrogate_->elbo_error())) {
+      at.q = *at.before;
+      at.radius = std::max(0.4 * at.radius, least_radius);
+      surrogate_ = fit_surrogate(runs_, at.q, fitted);
+    }
+  }
+  const Objective here = objective(at.q, *surrogate_);
+  const Ascent step = ascend(here, options_.family, surrogate_->is_exact() ? HUGE_VAL : at.radius);
+  at.elbo = here.elbo(standard, here.log_joint(standard)) + likelihood_.log_normalisation();
+  at.elbo_error = surrogate_->elbo_error();
+  at.misfit = surrogate_->mean_misfit;
+  at.before = at.q;
+  at.promised_gain = step.gain;
+  at.q = placed(at.q, step.local);
+  at.num_full_steps = step.is_limited ? 0 : at.num_full_steps + 1;
+
+  const double moved = (step.local.mean.array().abs()).maxCoeff();
+  const double widened = (step.local.std().array() - 1.0).abs().maxCoeff();
+  const bool is_accurate = options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
+                           std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved,
+                                     0.5 * widened}) <= options_.accuracy;
+  at.num_accurate = is_accurate ? at.num_accurate + 1 : 0;
+
+  const Sizes size = sizes();
+  const bool has_settled = at.num_full_steps >= enough_rounds || at.num_accurate >= enough_rounds;
+  next_size_ = surrogate_->is_exact() ? size.checks : has_settled ? size.usual : size.unsettled;
+  const bool has_joined = !has_settled && is_near_another(at);
+  const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
+                               static_cast<Index>(tried_starts_.size()) < num_explored_;
+  if ((has_settled && may_start_again && (options_.starts || is_misfit_bad(at.misfit))) ||
+      (has_joined && may_start_again)) {
+    begin_from_run();
+    return;
+  }
+  if (has_settled || has_joined) {
+    current_ = best_climb();
+  }
+  if (climbs_[current_].num_accurate >= enough_rounds) {
+    stop_ = StopReason::accuracy;
+  }
+}
+
+/// Whether a climb is on its way to where another one has settled.
+bool RegressionVi::is_near_another(const Climb& climb) const {
+  const auto d = static_cast<double>(space_.dimension());
+  return std::any_of(climbs_.begin(), climbs_.end(), [&](const Climb& other) {
+    return &other != &climb && other.num_full_steps >= enough_rounds &&
+           kl_divergence(other.q, climb.q) < d;
+  });
+}
+
+double RegressionVi::widest_radius() const {
+  return options_.trust_radius.value_or(
+      std::max(1.0, 0.25 * static_cast<double>(space_.dimension())));
+}
+
+std::size_t RegressionVi::best_climb() const {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < climbs_.size(); ++i) {
+    if (climbs_[i].before && climbs_[i].elbo > climbs_[best].elbo) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+/// Cuts the next batch to what may still be run.
+void RegressionVi::plan() {
+  const Index left = options_.max_evaluations - num_evaluations_;
+  next_size_ = std::min(next_size_, left);
+  if (next_size_ <= 0 && stop_ == StopReason::none) {
+    stop_ = StopReason::max_evaluations;
+  }
+}
+
+std::optional<method::Posterior> RegressionVi::posterior() const {
+  return std::nullopt;
+}
+method::State RegressionVi::state() const {
+  return {};
+}
+void RegressionVi::restore(const method::State& /*state*/) {}
+bool RegressionVi::has_target_of(const method::State& /*state*/) const {
+  return true;
+}
+void RegressionVi::rescore(const method::State& /*state*/, std::int64_t /*num_given_up*/) {}
+
+void RegressionVi::report(Index num_asked, Index num_kept, const Gaussian& drawn_from) {
+  const bool has_climb = !climbs_.empty() && climbs_[current_].before;
+  const Climb none;
+  const Climb& at = has_climb ? climbs_[current_] : none;
+  const double nan = std::nan("");
+  diagnostics_.scalars = {
+      {"stage", static_cast<double>(stage_)},
+      {"start", static_cast<double>(current_)},
+      {"elbo", has_climb ? at.elbo : nan},
+      {"elbo_standard_error", has_climb ? at.elbo_error : nan},
+      {"misfit", has_climb ? at.misfit : nan},
+      {"trust_radius", at.radius},
+      {"effective_sample_size", surrogate_ ? surrogate_->effective_sample_size : nan},
+      {"tilt", surrogate_ ? surrogate_->tilt : nan},
+      {"residual_error", surrogate_ ? surrogate_->residual_error : nan},
+      {"log_likelihood_error", surrogate_ ? surrogate_->log_likelihood_error : nan},
+      {"mean_error", surrogate_ ? surrogate_->mean_error : nan},
+      {"std_error", surrogate_ ? surrogate_->std_error : nan},
+      {"evaluations", static_cast<double>(num_asked)},
+      {"kept", static_cast<double>(num_kept)},
+      {"total_evaluations", static_cast<double>(num_evaluations_)},
+  };
+  diagnostics_.proposal_mean = drawn_from.mean;
+  diagnostics_.proposal_std = drawn_from.std();
+}
+
+}  // namespace invar::regression

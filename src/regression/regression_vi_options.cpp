@@ -1,0 +1,70 @@
+#include "invar/regression/regression_vi_options.hpp"
+
+#include <charconv>
+
+namespace invar::regression {
+namespace {
+
+using options::Cursor;
+using options::Node;
+using options::Range;
+using options::Row;
+using options::Table;
+using Options = RegressionViOptions;
+
+constexpr int max_count = 100'000'000;
+
+/// A count that is chosen for the problem where the study gives none.
+Row<Options> optional_count(const std::string& key, std::optional<int> Options::*member, int least,
+                            const std::string& help, const std::string& when_missing) {
+  const auto text_of = [member, when_missing](const Options& o) {
+    return o.*member ? std::to_string(*(o.*member)) : when_missing;
+  };
+  return {
+      .key = key,
+      .type = "whole number",
+      .help = help,
+      .allowed = ">= " + std::to_string(least) + ", or auto",
+      .read =
+          [member, least, text_of](const Cursor& at, Options& target) {
+            if (at.present() && !(at.node->kind == Node::Kind::scalar &&
+                                  options::normalized(at.node->scalar) == "auto")) {
+              if (const auto value = read_integer(at, Range::between(least, max_count))) {
+                target.*member = static_cast<int>(*value);
+              }
+            }
+            return Node::make_scalar((target.*member) ? text_of(target) : "auto");
+          },
+      .default_text = text_of,
+  };
+}
+
+}  // namespace
+
+const Table<Options>& regression_vi_table() {
+  static const Table<Options> table({
+      options::choice<Options, Family>(
+          "family", &Options::family,
+          {{Family::full, "full", {"full_covariance"}},
+           {Family::mean_field, "mean_field", {"diagonal"}}},
+          "the Gaussians that are looked at: with any covariance, or with a diagonal one"),
+      options::real("accuracy", &Options::accuracy, Range::at_least(0),
+                    "stop when the means are known to this share of the posterior standard "
+                    "deviations, and these to this share of themselves; 0: never",
+                    "posterior standard deviations"),
+      options::integer("max_evaluations", &Options::max_evaluations, Range::between(1, max_count),
+                       "model runs in all"),
+      optional_count("sample_size", &Options::sample_size, 2, "model runs per round",
+                     "2 (d + 2); 16 with Jacobians"),
+      optional_count("first_sample_size", &Options::first_sample_size, 2,
+                     "the most model runs that are drawn from the start",
+                     "16 (d + 2); 16 with Jacobians"),
+      optional_count("starts", &Options::starts, 1,
+                     "how many times the method starts from another place; auto: again only while "
+                     "the misfit is larger than the noise explains",
+                     "up to 4"),
+  });
+  return table;
+}
+
+}  // namespace invar::regression
