@@ -86,6 +86,21 @@ TEST(Netcdf, KeepsAttributesOfFileGroupsAndVariables) {
   EXPECT_EQ(attribute("posterior/samples", "units"), View::Attribute(std::string("m")));
 }
 
+TEST(Netcdf, HasRoomForThousandsOfVariablesOnADimension) {
+  const TemporaryDirectory directory;
+  NetcdfFile file = make_file();
+  std::vector<NetcdfVariable>& variables = file.groups[0].variables;
+  for (int i = 0; i < 5000; ++i) {  // libhdf5 keeps a list of them, of more than 64 KiB
+    variables.push_back(variables.back());
+    variables.back().name = std::string("x").append(std::to_string(i));
+  }
+
+  write_netcdf(directory / "x.nc", file);
+
+  const h5::Handle read = h5::open_on_disk(directory / "x.nc");
+  EXPECT_EQ(h5::read<std::int64_t>(read.get(), "posterior/x4999").back(), 2);
+}
+
 TEST(Netcdf, OfEqualContentHasEqualBytes) {
   const TemporaryDirectory directory;
 
