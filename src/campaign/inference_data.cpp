@@ -31,24 +31,29 @@ constexpr std::uint32_t stream_of_prior = 2;
 const std::vector<std::string> per_draw = {"chain", "draw"};
 const std::vector<std::string> per_draw_and_qoi = {"chain", "draw", "qoi"};
 
-/// How the campaign scored runs and kept parameters inside their bounds.
+/// How the campaign scored runs and kept parameters inside their bounds. A method that has no such
+/// key adds nothing to the noise, and restricts the prior to the bounds.
 struct Scoring {
   double covariance_regularization = 0.0;
   bool clips = false;
 };
 
 Scoring scoring_of(const options::Node& study) {
-  const options::Node* regularization = study.find_path("inference.covariance_regularization");
-  const options::Node* handling = study.find_path("inference.bounded_parameter_handling");
-  const std::optional<double> number =
-      regularization == nullptr ? std::nullopt : options::parse_real(regularization->scalar);
-  if (!number || handling == nullptr) {
-    throw Error(ErrorKind::data,
-                "expected `inference.covariance_regularization` (a number) and "
-                "`inference.bounded_parameter_handling` in the study that campaign.h5 holds; "
-                "`invar pack` writes it anew");
+  Scoring scoring;
+  if (const auto* node = study.find_path("inference.covariance_regularization")) {
+    const std::optional<double> number = options::parse_real(node->scalar);
+    if (!number) {
+      throw Error(ErrorKind::data,
+                  fmt::format("expected a number as `inference.covariance_regularization` in the "
+                              "study that campaign.h5 holds, found {}",
+                              node->description()));
+    }
+    scoring.covariance_regularization = *number;
   }
-  return {.covariance_regularization = *number, .clips = handling->scalar == "clip"};
+  if (const auto* node = study.find_path("inference.bounded_parameter_handling")) {
+    scoring.clips = node->scalar == "clip";
+  }
+  return scoring;
 }
 
 VectorXd weights_of(const method::Posterior& posterior) {

@@ -84,15 +84,6 @@ Likelihood::Likelihood(const Observations& observations, double covariance_regul
   }
 }
 
-Eigen::VectorXd Likelihood::log_likelihood(const Eigen::MatrixXd& qois) const {
-  INVAR_EXPECTS(qois.rows() == values_.size());
-  const Eigen::MatrixXd misfit = (-qois).colwise() + values_;
-  if (whitening_.size() > 0) {
-    return -0.5 * (whitening_ * misfit).colwise().squaredNorm().transpose();
-  }
-  return -0.5 * (inverse_std_.asDiagonal() * misfit).colwise().squaredNorm().transpose();
-}
-
 Eigen::MatrixXd Likelihood::pointwise_log_likelihood(const Eigen::MatrixXd& qois) const {
   INVAR_EXPECTS(qois.rows() == values_.size() && whitening_.size() == 0);
   const Eigen::MatrixXd misfit = inverse_std_.asDiagonal() * ((-qois).colwise() + values_);
@@ -101,6 +92,15 @@ Eigen::MatrixXd Likelihood::pointwise_log_likelihood(const Eigen::MatrixXd& qois
   const Eigen::ArrayXd log_normalisation =
       (inverse_std_.array() > 0.0).select(inverse_std_.array().log() - 0.5 * log_two_pi, 0.0);
   return (-0.5 * misfit.array().square()).colwise() + log_normalisation;
+}
+
+Eigen::VectorXd Likelihood::log_likelihood(const Eigen::MatrixXd& qois) const {
+  INVAR_EXPECTS(qois.rows() == values_.size());
+  const Eigen::MatrixXd misfit = (-qois).colwise() + values_;
+  if (whitening_.size() > 0) {
+    return -0.5 * (whitening_ * misfit).colwise().squaredNorm().transpose();
+  }
+  return -0.5 * (inverse_std_.asDiagonal() * misfit).colwise().squaredNorm().transpose();
 }
 
 }  // namespace invar::space

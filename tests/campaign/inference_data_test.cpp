@@ -279,9 +279,25 @@ TEST(InferenceData, LeavesOutWhatRunsWouldSayWhereThereAreNone) {
   EXPECT_EQ(data.notes.size(), 1U);
 }
 
+TEST(InferenceData, AddsWhatTheStudyAddsToTheNoise) {
+  options::Node study = make_study();
+  study.find("inference")->set("covariance_regularization", options::Node::make_real(1.0));
+
+  // Of run 1, QoI 0: y = 1, q = 2, variance 0.25.
+  const auto expected = [](double variance) {
+    return -0.5 * (1.0 / variance + std::log(2 * std::numbers::pi * variance));
+  };
+  EXPECT_NEAR(numbers(lay_out(make_stored(), study), "log_likelihood", "y")(0, 0), expected(1.25),
+              1e-13);
+  const InferenceData without = lay_out(make_stored(), options::Node::make_map());
+  EXPECT_NEAR(numbers(without, "log_likelihood", "y")(0, 0), expected(0.25), 1e-13);
+}
+
 TEST(InferenceData, RefusesWhatItCannotMakeSenseOf) {
   store::StoredView stored = make_stored();
-  expect_data_error(stored, options::Node::make_map());
+  options::Node study = make_study();
+  study.find("inference")->set("covariance_regularization", options::Node::make_text("little"));
+  expect_data_error(stored, study);
   stored.view.posterior->weights = Eigen::Vector4d(0.5, -0.5, 1.0, 0.0);
   expect_data_error(stored, make_study());
   stored.view.posterior->weights = Eigen::Vector3d(0.5, 0.5, 0.0);

@@ -29,8 +29,8 @@ struct InferenceData {
 /// @param stored      as `store::read_view` gives it
 /// @param study       the study of that file, parsed; for how runs were scored
 /// @param created_at  the time, as text
-/// @throws Error(data)  when the study does not say what the scores depend on, weights are no
-///                      weights, or there are neither draws nor runs
+/// @throws Error(data)  when the study's regularization is no number, weights are no weights, or
+///                      there are neither draws nor runs
 InferenceData inference_data(const store::StoredView& stored, const options::Node& study,
                              const std::string& created_at);
 
