@@ -13,7 +13,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 if [[ "${1:-}" == --developer ]]; then
-  packages+=(clang-format clang-tidy python3-h5py)
+  packages+=(clang-format clang-tidy python3-h5py python3-netcdf4 python3-xarray)
   # The job script is tested in a Slurm of its own, and the Fortran plugin with a compiler; those
   # tests are skipped where these are missing.
   optional=(slurmctld slurmd slurm-client munge gfortran)

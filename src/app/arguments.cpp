@@ -104,6 +104,14 @@ Arguments parse_arguments(int argc, char** argv) {
                  "how, on which hosts, when and for which parameters runs failed")
       ->excludes(json);
 
+  CLI::App* exported =
+      add("export", "write the posterior for other tools, such as ArviZ and xarray",
+          Arguments::Command::export_posterior);
+  exported->add_option("directory", parsed.directory, "the campaign's directory")->required();
+  exported->add_option("--to", parsed.to, "the file, NAME.nc: InferenceData of ArviZ as netCDF4")
+      ->required();
+  exported->add_flag("--force", parsed.is_forced, "replace the file where there is one");
+
   CLI::App* pack =
       add("pack", "write campaign.h5 from everything recorded", Arguments::Command::pack);
   pack->add_option("directory", parsed.directory, "the campaign's directory")->required();

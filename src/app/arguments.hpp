@@ -21,12 +21,13 @@ struct Arguments {
     serve,
     rescore,
     doctor,
-    eval
+    eval,
+    export_posterior
   };
 
   Command command = Command::none;
   std::string study;      // of run, check, serve, doctor, eval; of resume, rescore: a changed one
-  std::string directory;  // of resume, show, pack, replay, rescore
+  std::string directory;  // of resume, show, pack, replay, rescore, export
   std::string key;        // of explain
   std::vector<std::string> overrides;      // --set key=value
   std::optional<std::string> campaign;     // --campaign DIR
@@ -44,6 +45,8 @@ struct Arguments {
   std::optional<int> ranks;                // of the planned job
   std::string launcher = "mpirun --oversubscribe --bind-to none";
   std::vector<std::string> examine;  // of its own processes: transcript and checks
+  std::string to;                    // of export: the file to write
+  bool is_forced = false;            // of export: also over a file that is there
   bool is_json = false;              // of show, rescore, doctor
   bool shows_failures = false;       // of show
   bool is_markdown = false;          // of explain

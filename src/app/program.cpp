@@ -11,6 +11,7 @@
 #include "app/doctor_command.hpp"
 #include "app/eval_command.hpp"
 #include "app/explain.hpp"
+#include "app/export_command.hpp"
 #include "app/model_process.hpp"
 #include "app/rescore_command.hpp"
 #include "app/run_command.hpp"
@@ -51,6 +52,8 @@ int run_alone(const Arguments& arguments, const model::ModelRegistry& registry) 
       return print(
           arguments.is_json ? show_json(arguments.directory) : show_text(arguments.directory),
           stdout, 0);
+    case Command::export_posterior:
+      return print(export_posterior(arguments), stdout, 0);
     case Command::rescore:
       return print(rescore_text(arguments, registry), stdout, 0);
     case Command::pack: {

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -70,6 +71,26 @@ std::int64_t leave_out_cancelled(store::RecordedEvaluations& record) {
   return num_given_up;
 }
 
+/// Numbers, texts and lists; matrices are for campaign.h5.
+json diagnostics_json(const method::State& diagnostics) {
+  json shown = json::object();
+  for (const auto& [name, value] : diagnostics.values()) {
+    std::visit(
+        [&shown, &key = name](const auto& v) {
+          using T = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<T, double>) {
+            shown[key] = json_number(v);
+          } else if constexpr (std::is_same_v<T, Eigen::VectorXd>) {
+            shown[key] = json_numbers(v);
+          } else if constexpr (!std::is_same_v<T, Eigen::MatrixXd>) {
+            shown[key] = v;
+          }
+        },
+        value);
+  }
+  return shown;
+}
+
 }  // namespace
 
 std::string show_json(const std::filesystem::path& directory) {
@@ -94,7 +115,9 @@ std::string show_json(const std::filesystem::path& directory) {
     shown["posterior"] = {{"names", posterior->names},
                           {"mean", json_numbers(posterior->mean)},
                           {"std", json_numbers(posterior->std)},
-                          {"covariance", covariance}};
+                          {"covariance", covariance},
+                          {"diagnostics", diagnostics_json(posterior->diagnostics)},
+                          {"findings", posterior->findings}};
     shown["elbo"] = json_number(posterior->elbo);
     shown["normalised_elbo"] = json_number(posterior->normalised_elbo);
   }
@@ -130,7 +153,11 @@ std::string show_text(const std::filesystem::path& directory) {
       "ELBO          {:.8g} +- {:.2g} as the method scales it; {:.6g} normalised, a lower bound of "
       "the log evidence\n\n",
       posterior.elbo, posterior.elbo_standard_error, posterior.normalised_elbo);
-  return text + parameter_table(posterior.names, posterior.units, posterior.mean, posterior.std);
+  text += parameter_table(posterior.names, posterior.units, posterior.mean, posterior.std);
+  if (!posterior.findings.empty()) {
+    text += fmt::format("\nwhat this says\n{}\n", fmt::join(posterior.findings, "\n"));
+  }
+  return text;
 }
 
 std::string show_failures(const std::filesystem::path& directory,

@@ -84,6 +84,16 @@ Likelihood::Likelihood(const Observations& observations, double covariance_regul
   }
 }
 
+Eigen::MatrixXd Likelihood::pointwise_log_likelihood(const Eigen::MatrixXd& qois) const {
+  INVAR_EXPECTS(qois.rows() == values_.size() && whitening_.size() == 0);
+  const Eigen::MatrixXd misfit = inverse_std_.asDiagonal() * ((-qois).colwise() + values_);
+  const double log_two_pi = std::log(2.0 * std::numbers::pi);
+  // What is cut off has no density and counts for nothing, as in the sum.
+  const Eigen::ArrayXd log_normalisation =
+      (inverse_std_.array() > 0.0).select(inverse_std_.array().log() - 0.5 * log_two_pi, 0.0);
+  return (-0.5 * misfit.array().square()).colwise() + log_normalisation;
+}
+
 Eigen::VectorXd Likelihood::log_likelihood(const Eigen::MatrixXd& qois) const {
   return -0.5 * whitened_residuals(qois).colwise().squaredNorm().transpose();
 }

@@ -33,11 +33,6 @@ std::string last_message() {
   return message;
 }
 
-Handle property_list(hid_t kind) {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // what it says goes into our errors
-  return {H5Pcreate(kind), H5Pclose, "make a property list"};
-}
-
 Handle file_access() {
   Handle access = property_list(H5P_FILE_ACCESS);
   H5Pset_file_locking(access.get(), false, true);
@@ -134,10 +129,13 @@ void write_attribute(hid_t object, const std::string& name, hid_t type, const vo
   check(H5Awrite(attribute.get(), type, value), "write attribute " + name);
 }
 
+Handle open_attribute(hid_t object, const std::string& name) {
+  return {H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose, "open attribute " + name};
+}
+
 template <class T>
-T read_attribute(hid_t object, const std::string& name) {
-  const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose,
-                         "open attribute " + name);
+T read_number_attribute(hid_t object, const std::string& name) {
+  const Handle attribute = open_attribute(object, name);
   T value{};
   check(H5Aread(attribute.get(), native_type<T>(), &value), "read attribute " + name);
   return value;
@@ -175,11 +173,20 @@ void check(std::int64_t result, const std::string& action) {
   }
 }
 
+Handle property_list(hid_t kind) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // what it says goes into our errors
+  return {H5Pcreate(kind), H5Pclose, "make a property list"};
+}
+
 Handle create_in_memory() {
-  const Handle creation = creation_with_user_block(512);
+  return create_in_memory(creation_with_user_block(512));
+}
+
+Handle create_in_memory(const Handle& creation_properties) {
   const Handle access = memory_access();
-  return {H5Fcreate(name_in_memory().c_str(), H5F_ACC_TRUNC, creation.get(), access.get()),
-          H5Fclose, "make an HDF5 file in memory"};
+  return {
+      H5Fcreate(name_in_memory().c_str(), H5F_ACC_TRUNC, creation_properties.get(), access.get()),
+      H5Fclose, "make an HDF5 file in memory"};
 }
 
 Handle create_on_disk(const std::filesystem::path& path, hsize_t user_block_bytes) {
@@ -402,12 +409,41 @@ void write_attribute(hid_t object, const std::string& name,
   write_attribute(object, name, H5T_NATIVE_UINT8, values.data(), {values.size()});
 }
 
+std::vector<std::string> attribute_names(hid_t object) {
+  std::vector<std::string> names;
+  const H5A_operator2_t keep = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
+    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    return 0;
+  };
+  check(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, keep, &names), "list attributes");
+  return names;
+}
+
+Attribute read_attribute(hid_t object, const std::string& name) {
+  const Handle attribute = open_attribute(object, name);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose, "look at attribute " + name);
+  switch (H5Tget_class(type.get())) {
+    case H5T_INTEGER:
+      return read_integer_attribute(object, name);
+    case H5T_FLOAT:
+      return read_real_attribute(object, name);
+    default: {
+      char* pointer = nullptr;
+      check(H5Aread(attribute.get(), string_type().get(), static_cast<void*>(&pointer)),
+            "read attribute " + name);
+      std::string text = pointer == nullptr ? "" : pointer;
+      H5free_memory(pointer);
+      return text;
+    }
+  }
+}
+
 std::int64_t read_integer_attribute(hid_t object, const std::string& name) {
-  return read_attribute<std::int64_t>(object, name);
+  return read_number_attribute<std::int64_t>(object, name);
 }
 
 double read_real_attribute(hid_t object, const std::string& name) {
-  return read_attribute<double>(object, name);
+  return read_number_attribute<double>(object, name);
 }
 
 }  // namespace invar::store::h5

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <hdf5.h>
@@ -39,9 +40,13 @@ void check(std::int64_t result, const std::string& action);
 
 using Shape = std::vector<hsize_t>;
 
+/// A list of properties of the given kind (H5P_DATASET_CREATE, …), as libhdf5 has them.
+Handle property_list(hid_t kind);
+
 // Files. All are opened without libhdf5's file locks: a file of ours is complete or has a temporary
 // name.
 Handle create_in_memory();
+Handle create_in_memory(const Handle& creation_properties);
 Handle create_on_disk(const std::filesystem::path& path, hsize_t user_block_bytes);
 Handle open_on_disk(const std::filesystem::path& path);
 Handle open_in_memory(const std::string& bytes);
@@ -130,6 +135,10 @@ void write_object_attribute(hid_t location, const std::string& path, const std::
   const Handle object(H5Oopen(location, path.c_str(), H5P_DEFAULT), H5Oclose, "open " + path);
   write_attribute(object.get(), name, value);
 }
+std::vector<std::string> attribute_names(hid_t object);
+/// A whole number, a real one or a text.
+using Attribute = std::variant<std::int64_t, double, std::string>;
+Attribute read_attribute(hid_t object, const std::string& name);
 std::int64_t read_integer_attribute(hid_t object, const std::string& name);
 double read_real_attribute(hid_t object, const std::string& name);
 

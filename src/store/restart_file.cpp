@@ -67,6 +67,16 @@ void write_state(hid_t location, const std::string& group, const method::State& 
   }
 }
 
+method::State read_state(hid_t location, const std::string& group) {
+  const h5::Handle opened(H5Gopen2(location, group.c_str(), H5P_DEFAULT), H5Gclose,
+                          "open group " + group);
+  method::State state;
+  for (const std::string& name : h5::names_in(location, group)) {
+    state.set(name, read_value(opened.get(), name));
+  }
+  return state;
+}
+
 fs::path restart_path(const fs::path& campaign, std::int64_t num_rounds) {
   return campaign / "restart" / numbered_name(prefix, num_rounds, suffix);
 }
@@ -87,16 +97,10 @@ RestartPoint read_restart_file(const fs::path& path) {
   verify_sealed_file(path, kind);
   try {
     const h5::Handle file = h5::open_on_disk(path);
-    RestartPoint point{.num_rounds = h5::read_integer_attribute(file.get(), "num_rounds"),
-                       .num_evaluations = h5::read_integer_attribute(file.get(), "num_evaluations"),
-                       .state = {},
-                       .elapsed_seconds = h5::read_real_attribute(file.get(), "elapsed_seconds")};
-    const h5::Handle group(H5Gopen2(file.get(), "state", H5P_DEFAULT), H5Gclose,
-                           "open group state");
-    for (const std::string& name : h5::names_in(file.get(), "state")) {
-      point.state.set(name, read_value(group.get(), name));
-    }
-    return point;
+    return {.num_rounds = h5::read_integer_attribute(file.get(), "num_rounds"),
+            .num_evaluations = h5::read_integer_attribute(file.get(), "num_evaluations"),
+            .state = read_state(file.get(), "state"),
+            .elapsed_seconds = h5::read_real_attribute(file.get(), "elapsed_seconds")};
   } catch (const Error& error) {
     throw Error(ErrorKind::data, fmt::format("{}: {}", path.string(), error.what()));
   }

@@ -25,4 +25,8 @@ void prune_restart_files(const std::filesystem::path& campaign, int keep, std::i
 /// Writes a state as a group with a dataset per value.
 void write_state(hid_t location, const std::string& group, const method::State& state);
 
+/// Reads what `write_state` wrote.
+/// @throws Error(data)  when there is no such group, or a value in it cannot be read
+method::State read_state(hid_t location, const std::string& group);
+
 }  // namespace invar::store

@@ -13,6 +13,7 @@
 #include "store/journal.hpp"
 #include "store/layout.hpp"
 #include "store/lock.hpp"
+#include "store/restart_file.hpp"
 #include "store/sealed_file.hpp"
 
 namespace invar::store {
@@ -60,7 +61,7 @@ std::optional<PosteriorSummary> read_posterior(const fs::path& path) {
   }
   const h5::Handle posterior(H5Gopen2(file.get(), "posterior", H5P_DEFAULT), H5Gclose,
                              "open group posterior");
-  return PosteriorSummary{
+  PosteriorSummary summary{
       .names = h5::read<std::string>(file.get(), "parameters/names"),
       .units = h5::read<std::string>(file.get(), "parameters/units"),
       .mean = h5::read_vector(posterior.get(), "mean"),
@@ -68,7 +69,16 @@ std::optional<PosteriorSummary> read_posterior(const fs::path& path) {
       .covariance = h5::read_matrix(posterior.get(), "covariance"),
       .elbo = h5::read_real_attribute(posterior.get(), "elbo"),
       .elbo_standard_error = h5::read_real_attribute(posterior.get(), "elbo_standard_error"),
-      .normalised_elbo = h5::read_real_attribute(posterior.get(), "normalised_elbo")};
+      .normalised_elbo = h5::read_real_attribute(posterior.get(), "normalised_elbo"),
+      .diagnostics = {},
+      .findings = {}};
+  if (h5::exists(posterior.get(), "diagnostics")) {
+    summary.diagnostics = read_state(posterior.get(), "diagnostics");
+  }
+  if (h5::exists(posterior.get(), "findings")) {
+    summary.findings = h5::read<std::string>(posterior.get(), "findings");
+  }
+  return summary;
 }
 
 }  // namespace

@@ -50,6 +50,26 @@ void write_status_meanings(const h5::Handle& dataset) {
   h5::write_attribute(dataset.get(), "flag_meanings", meanings);
 }
 
+/// Room for a text, in numbers of eight bytes.
+std::int64_t num_numbers(const std::string& text) {
+  return 8 + std::ssize(text) / 8;
+}
+
+/// Room for a state; scalars and what HDF5 adds to each value are in what is spare.
+std::int64_t num_numbers(const method::State& state) {
+  std::int64_t numbers = 0;
+  for (const auto& entry : state.values()) {
+    if (const auto* matrix = std::get_if<Eigen::MatrixXd>(&entry.second)) {
+      numbers += matrix->size();
+    } else if (const auto* vector = std::get_if<Eigen::VectorXd>(&entry.second)) {
+      numbers += vector->size();
+    } else if (const auto* text = std::get_if<std::string>(&entry.second)) {
+      numbers += num_numbers(*text);
+    }
+  }
+  return numbers;
+}
+
 /// What campaign.h5 will have at most, but for messages longer than usual.
 std::int64_t estimated_bytes(const View& view, ViewFile::Size size) {
   const std::int64_t d = view.space.dimension();
@@ -57,12 +77,12 @@ std::int64_t estimated_bytes(const View& view, ViewFile::Size size) {
   std::int64_t numbers = size.num_evaluations * (d + m + 40) + size.num_rounds * (2 * d + 128) +
                          3 * d * d + (view.observations.noise.is_independent() ? m : m * m) +
                          num_numbers(size.derivatives, d, m) + (1 << 17);
-  if (view.posterior) {
-    numbers += view.posterior->samples.size() + view.posterior->qois.size();
-    for (const auto& entry : view.posterior->optimizer.values()) {
-      if (const auto* matrix = std::get_if<Eigen::MatrixXd>(&entry.second)) {
-        numbers += matrix->size();
-      }
+  if (const auto& posterior = view.posterior) {
+    numbers += posterior->samples.size() + posterior->qois.size() + posterior->weights.size() +
+               2 * posterior->draws.cols() + posterior->draws.size() +
+               num_numbers(posterior->optimizer) + num_numbers(posterior->diagnostics);
+    for (const std::string& finding : posterior->findings) {
+      numbers += num_numbers(finding);
     }
   }
   return 8 * numbers;
@@ -126,6 +146,14 @@ void ViewFile::write_axes() {
   if (view_.posterior) {
     add("posterior/sample",
         h5::write(file_.get(), "posterior/sample", counted(view_.posterior->samples.cols())));
+    if (view_.posterior->draws.size() > 0) {
+      add("posterior/draw",
+          h5::write(file_.get(), "posterior/draw", counted(view_.posterior->draws.cols())));
+    }
+    if (!view_.posterior->findings.empty()) {
+      add("posterior/finding", h5::write(file_.get(), "posterior/finding",
+                                         counted(std::ssize(view_.posterior->findings))));
+    }
   }
 }
 
@@ -243,6 +271,19 @@ void ViewFile::write_posterior() {
   h5::write_object_attribute(file_.get(), "posterior", "elbo_standard_error",
                              posterior.elbo_standard_error);
   write_state(file_.get(), "posterior/optimizer", posterior.optimizer);
+  if (posterior.weights.size() > 0) {
+    rows("weights", {"posterior/sample"}, "", posterior.weights.transpose());
+  }
+  if (posterior.draws.size() > 0) {
+    rows("draws", {"posterior/draw", "parameter"}, parameter_units_, posterior.draws);
+  }
+  if (!posterior.diagnostics.values().empty()) {
+    write_state(file_.get(), "posterior/diagnostics", posterior.diagnostics);
+  }
+  if (!posterior.findings.empty()) {
+    h5::write_rows(create("posterior/findings", h5::string_type().get(), {"posterior/finding"}), 0,
+                   posterior.findings);
+  }
 }
 
 template <class T>

@@ -98,6 +98,23 @@ TEST(Likelihood, LeavesOutObservationsOfNegligiblePrecision) {
 
   // 1e-8 is at or below 1e-15 of the largest precision, 1e8.
   EXPECT_EQ(likelihood.log_likelihood(Eigen::Vector2d(0.0, 1e6))[0], 0.0);
+  EXPECT_EQ(likelihood.pointwise_log_likelihood(Eigen::Vector2d(0.0, 1e6))(1, 0), 0.0);
+}
+
+TEST(Likelihood, IsTheSumOfThatOfEveryObservation) {
+  const Eigen::Vector2d variances(0.5, 0.1);
+  const Likelihood likelihood(
+      {.values = Eigen::Vector2d(1.0, 2.0), .noise = Noise::independent(variances)}, 0.01);
+  Eigen::MatrixXd qois(2, 3);
+  qois << 0.0, 1.0, 3.0, 2.5, 2.0, -1.0;
+
+  const Eigen::MatrixXd pointwise = likelihood.pointwise_log_likelihood(qois);
+
+  const Eigen::VectorXd whole =
+      likelihood.log_likelihood(qois).array() + likelihood.log_normalisation();
+  EXPECT_TRUE(pointwise.colwise().sum().transpose().isApprox(whole, 1e-14));
+  EXPECT_NEAR(pointwise(1, 0),
+              -0.5 * (0.25 / 0.11 + std::log(2 * std::numbers::pi) + std::log(0.11)), 1e-14);
 }
 
 }  // namespace

@@ -1,13 +1,20 @@
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <hdf5_hl.h>
 
 #include "invar/core/error.hpp"
 #include "invar/store/campaign_store.hpp"
+#include "invar/store/summary.hpp"
 #include "store/hdf5.hpp"
 #include "store/restart_file.hpp"
 #include "store/sealed_file.hpp"
@@ -199,6 +206,80 @@ TEST(View, NamesTheDimensionsOfItsArrays) {
   EXPECT_EQ(name_of_axis("rounds/elbo", 0), "round");
   EXPECT_EQ(name_of_axis("posterior/covariance", 1), "parameter_column");
   EXPECT_EQ(name_of_axis("posterior/samples", 0), "sample");
+}
+
+TEST(View, KeepsWeightsDrawsDiagnosticsAndFindingsOfThePosterior) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round());
+  const View view = testing::make_talkative_view();
+  const method::Posterior& expected = *view.posterior;
+
+  CampaignStore(directory / "c").write_view(view);
+
+  const h5::Handle file = h5::open_on_disk(directory / "c/campaign.h5");
+  EXPECT_EQ(h5::read_vector(file.get(), "posterior/weights"), expected.weights);
+  EXPECT_EQ(h5::read_samples(file.get(), "posterior/draws"), expected.draws);
+  EXPECT_EQ(read_state(file.get(), "posterior/diagnostics").values(),
+            expected.diagnostics.values());
+  EXPECT_EQ(h5::read<std::string>(file.get(), "posterior/findings"), expected.findings);
+}
+
+TEST(View, HasNothingWhereThePosteriorSaysNothing) {
+  const TemporaryDirectory directory;
+  const h5::Handle file = h5::open_on_disk(make_reference(directory));
+
+  for (const char* name : {"weights", "draws", "draw", "diagnostics", "findings", "finding"}) {
+    EXPECT_FALSE(h5::exists(file.get(), std::string("posterior/") + name)) << name;
+  }
+}
+
+/// libhdf5 cannot end well on a full disk, so all that is written counts for what is reserved.
+TEST(View, MeetsAFullDiskBeforeItWritesWhatThePosteriorSays) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round());
+  const std::vector<std::function<void(method::Posterior&)>> fillings = {
+      [](method::Posterior& p) { p.draws = Eigen::MatrixXd::Zero(small_d, 400'000); },
+      [](method::Posterior& p) { p.findings.assign(4000, std::string(2000, 'x')); },
+      [](method::Posterior& p) {
+        p.diagnostics.set("pointwise", Eigen::VectorXd(Eigen::VectorXd::Zero(1'000'000)));
+      },
+  };
+  for (std::size_t i = 0; i < fillings.size(); ++i) {
+    View view = testing::make_talkative_view();
+    fillings[i](*view.posterior);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::signal(SIGXFSZ, SIG_IGN);
+      constexpr rlim_t bytes = 6'000'000;
+      const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+      bool is_met_early = false;
+      try {
+        CampaignStore(directory / "c").write_view(view);
+      } catch (const Error& error) {  // of libhdf5 it would not name the file
+        is_met_early = std::string(error.what()).find("campaign.h5.tmp") != std::string::npos;
+      }
+      std::exit(is_met_early ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+
+    EXPECT_EQ(status, 0) << "filling " << i;
+  }
+}
+
+TEST(View, HandsDiagnosticsAndFindingsToTheSummary) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round());
+  const View view = testing::make_talkative_view();
+  CampaignStore(directory / "c").write_view(view);
+
+  const auto summary = read_summary(directory / "c").posterior;
+
+  ASSERT_TRUE(summary.has_value());
+  EXPECT_EQ(summary->findings, view.posterior->findings);
+  EXPECT_EQ(summary->diagnostics.get<double>("k_hat"), 0.4);
+  EXPECT_EQ(summary->diagnostics.get<Eigen::VectorXd>("r_squared")[2], 1.0);
 }
 
 TEST(View, KeepsALongStudyWhole) {

@@ -67,6 +67,12 @@ class Likelihood {
   /// -1/2 log|2 pi (Gamma + eps I)|: add it for a normalised density.
   [[nodiscard]] double log_normalisation() const { return log_normalisation_; }
 
+  /// The normalised log density of every observation by itself; its sum over observations is that
+  /// of all of them. Independent noise only.
+  ///
+  /// Shapes: qois m x N; result m x N.
+  [[nodiscard]] Eigen::MatrixXd pointwise_log_likelihood(const Eigen::MatrixXd& qois) const;
+
  private:
   Eigen::VectorXd values_;
   Eigen::VectorXd inverse_std_;  // of independent noise

@@ -8,6 +8,8 @@
 
 #include <Eigen/Core>
 
+#include "invar/method/state.hpp"
+
 namespace invar::store {
 
 /// The posterior as campaign.h5 has it.
@@ -22,7 +24,9 @@ struct PosteriorSummary {
   Eigen::MatrixXd covariance;
   double elbo = 0.0;
   double elbo_standard_error = 0.0;
-  double normalised_elbo = 0.0;  // a lower bound of the log evidence
+  double normalised_elbo = 0.0;       // a lower bound of the log evidence
+  method::State diagnostics;          // how good the answer is; empty where the method does not say
+  std::vector<std::string> findings;  // the same in plain words
 };
 
 /// A campaign as it stands on disk.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -42,5 +43,24 @@ struct View {
   std::optional<method::Posterior> posterior;
   Scorer scorer;
 };
+
+/// campaign.h5, read back: all but its tables of evaluations, rounds and derivatives.
+///
+/// Shapes: as in View; sample_ids N.
+struct StoredView {
+  View view;                             // with a posterior, without a scorer
+  std::vector<std::int64_t> sample_ids;  // of the evaluations that the samples of the posterior
+                                         // are: those at the same point, to the bit; else -1
+};
+
+/// Reads campaign.h5 without the campaign's lock; it may be running.
+///
+/// MPI:  Manager only.
+/// Cost: memory for the posterior and all evaluated points.
+///
+/// @throws Error(no_input)  when the directory is not a campaign, or has no posterior yet
+/// @throws Error(data)      when campaign.h5 is damaged
+/// @throws Error(io)        when it cannot be read
+StoredView read_view(const std::filesystem::path& directory);
 
 }  // namespace invar::store

@@ -218,6 +218,22 @@ View make_view(const ChainMethod& method, Eigen::Index num_parameters, Eigen::In
           }};
 }
 
+View make_talkative_view() {
+  View view = make_view(make_small_method(), small_d, small_m);
+  method::Posterior& posterior = *view.posterior;
+  posterior.weights = Eigen::VectorXd::LinSpaced(small_n, 1.0, small_n);
+  posterior.draws = Eigen::MatrixXd::Constant(small_d, 5, 0.25);
+  posterior.draws(1, 0) = -3.0;
+  posterior.diagnostics.set("k_hat", 0.4);
+  posterior.diagnostics.set("rounds", std::int64_t{7});
+  posterior.diagnostics.set("verdict", std::string("good"));
+  posterior.diagnostics.set("r_squared", Eigen::VectorXd(Eigen::VectorXd::LinSpaced(3, 0.0, 1.0)));
+  posterior.diagnostics.set("hessian", Eigen::MatrixXd(Eigen::MatrixXd::Identity(2, 3)));
+  posterior.findings = {"All is well.", "",
+                        "p1 is hardly informed: its std is 0.98 of the prior's."};
+  return view;
+}
+
 ChainMethod make_small_method() {
   return {small_d, small_n, small_rounds, true};
 }

@@ -81,6 +81,9 @@ StoreOptions never_closing();
 
 View make_view(const ChainMethod& method, Eigen::Index num_parameters, Eigen::Index num_qois);
 
+/// The view of a small campaign whose posterior says all that a method can say.
+View make_talkative_view();
+
 /// A campaign of these sizes, whole: `name` inside `directory`.
 inline constexpr Eigen::Index small_d = 3;
 inline constexpr Eigen::Index small_m = 4;
