@@ -35,7 +35,9 @@ std::string bounds_text(const Study& study) {
     return "none";
   }
   const auto is_bounded = bounds.min().array().isFinite() || bounds.max().array().isFinite();
-  const std::string handling = value(study, "bounded_parameter_handling");
+  const std::string handling = study.method == campaign::InferenceMethod::run_vi
+                                   ? value(study, "bounded_parameter_handling")
+                                   : "transform";
   return fmt::format("on {} of {} parameters, by {}{}", is_bounded.count(), bounds.min().size(),
                      handling,
                      handling == "transform" ? " (" + value(study, "transform_map") + ")" : "");
@@ -51,6 +53,11 @@ std::string start_text(const Study& study) {
 }
 
 std::string method_text(const Study& study) {
+  if (study.method == campaign::InferenceMethod::regression_vi) {
+    return fmt::format("regression_vi: {} Gaussians, accuracy {}, {}, seed {}",
+                       value(study, "family"), value(study, "accuracy"),
+                       value(study, "sampling_method"), value(study, "random_seed"));
+  }
   const bool is_newton = value(study, "optimizer_method") == "newton";
   const std::string detail =
       is_newton ? value(study, "optimizer_config.newton_metric") + " metric, " +
@@ -64,11 +71,15 @@ std::string method_text(const Study& study) {
 }
 
 std::string evaluations_text(const Study& study) {
+  if (study.method == campaign::InferenceMethod::regression_vi) {
+    return fmt::format("{} per round, at most {} in all", value(study, "sample_size"),
+                       study.regression_vi.max_evaluations);
+  }
   const std::string growth = value(study, "line_search_config.line_search_sample_growth_factor");
   return fmt::format(
       "{} per batch{}: one batch to start, then 1 to {} per iteration; at most {} "
       "iterations",
-      study.inference.sample_size,
+      study.run_vi.sample_size,
       growth == "1" ? "" : " (times " + growth + " after each rejected step)",
       std::stol(value(study, "line_search_config.max_step_size_decrease_trys")) + 1,
       std::stol(value(study, "optimizer_config.max_iterations")) - 1);
@@ -89,8 +100,11 @@ std::string groups_text(const Study& study) {
 /// What is allowed but rarely meant.
 std::string notes_text(const Study& study) {
   std::string notes;
+  if (study.method != campaign::InferenceMethod::run_vi) {
+    return notes;
+  }
   for (const std::string& warning :
-       vi::warnings_of(study.inference, study.observations.noise.variances())) {
+       vi::warnings_of(study.run_vi, study.observations.noise.variances())) {
     notes += "note: " + warning + "\n";
   }
   if (study.space.prior.family() == space::GaussianFamily::multivariate) {

@@ -34,7 +34,7 @@ doctor::Patient patient_of(const LoadedStudy& loaded, const Arguments& arguments
       .model_type = study.model_type,
       .space = study.space,
       .noise_std = study.observations.noise.variances().cwiseSqrt(),
-      .seed = study.inference.random_seed,
+      .seed = study.random_seed(),
       .ranks_per_model = study.evaluation.ranks_per_model,
       .is_isolated = study.isolation == campaign::Isolation::process || study.model_keeps_timeout,
       .failure_budget = study.evaluation.failure_budget,

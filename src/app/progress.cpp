@@ -22,7 +22,7 @@ std::string duration_text(double seconds) {
   return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
 }
 
-Progress::Progress(bool is_terminal, std::int64_t max_iterations)
+Progress::Progress(bool is_terminal, std::optional<std::int64_t> max_iterations)
     : is_terminal_(is_terminal), max_iterations_(max_iterations) {}
 
 Progress::~Progress() {
@@ -83,11 +83,15 @@ std::string Progress::line() const {
     text += fmt::format(", {} failed", num_failed_);
   }
   if (has_round_) {
-    text += fmt::format(" | ELBO {:.6g} +- {:.2g} | step {:.3g}", elbo_, elbo_standard_error_,
-                        step_size_);
+    if (std::isfinite(elbo_)) {
+      text += fmt::format(" | ELBO {:.6g} +- {:.2g}", elbo_, elbo_standard_error_);
+    }
+    if (std::isfinite(step_size_)) {
+      text += fmt::format(" | step {:.3g}", step_size_);
+    }
     const double done = iteration_ - static_cast<double>(first_iteration_);
-    if (done > 0) {
-      const double left = static_cast<double>(max_iterations_ - 1) - iteration_;
+    if (done > 0 && max_iterations_) {
+      const double left = static_cast<double>(*max_iterations_ - 1) - iteration_;
       text += " | at most " + duration_text(seconds / done * std::max(left, 0.0)) + " to go";
     }
   }

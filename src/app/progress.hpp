@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "invar/method/observer.hpp"
@@ -18,8 +19,8 @@ class Progress final : public method::Observer {
  public:
   /// @param is_terminal     one line that is drawn again and again, or a line per round (at most
   ///                        one a second)
-  /// @param max_iterations  for the time to go, which is an upper limit
-  Progress(bool is_terminal, std::int64_t max_iterations);
+  /// @param max_iterations  for the time to go, which is an upper limit; none: it is not known
+  Progress(bool is_terminal, std::optional<std::int64_t> max_iterations);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   Progress(Progress&&) = delete;
@@ -41,7 +42,7 @@ class Progress final : public method::Observer {
   void draw(bool is_forced);
 
   bool is_terminal_;
-  std::int64_t max_iterations_;
+  std::optional<std::int64_t> max_iterations_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_drawn_;
   std::int64_t round_ = 0;

@@ -271,7 +271,10 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   const parallel::Groups groups(session.world(), study.evaluation.ranks_per_model);
   petsc::PetscSession petsc(groups.group().get(), place_model(plan.loaded, groups, forks, stop));
 
-  Progress progress(::isatty(STDERR_FILENO) != 0, study.inference.max_iterations());
+  Progress progress(::isatty(STDERR_FILENO) != 0,
+                    study.method == campaign::InferenceMethod::run_vi
+                        ? std::optional<std::int64_t>(study.run_vi.max_iterations())
+                        : std::nullopt);
   CampaignLog log(progress);
   request.observers = {&progress, &log};
   request.say = [&](const std::string& message) { log.say(message); };

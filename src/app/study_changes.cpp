@@ -70,6 +70,8 @@ ChangeKind judge_changes(const std::vector<std::string>& changes,
       "inference.optimizer_config.max_iterations:",
       "inference.optimizer_config.gradient_norm_tolerance:",
       "inference.elbo_relative_tolerance:",
+      "inference.accuracy:",
+      "inference.max_evaluations:",
   };
   constexpr std::array of_target = {
       "parameters.prior.mean", "parameters.prior.std",    "parameters.prior.covariance",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "invar/campaign/run.hpp"
+#include "invar/store/record.hpp"
 
 namespace invar::campaign {
 namespace {
@@ -54,9 +55,34 @@ void take_over(store::CampaignStore& store, method::Method& method, const State&
 
 }  // namespace
 
+method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
+                                       std::int64_t num_rounds) {
+  method::RecordedRounds rounds;
+  for (std::size_t i = 0; i < record.size(); ++i) {
+    if (record.rounds[i] >= num_rounds) {
+      continue;
+    }
+    Evaluation evaluation;
+    evaluation.status = record.statuses[i];
+    evaluation.qois = record.qois.col(static_cast<Eigen::Index>(i));
+    evaluation.derivatives = store::derivatives_of(record.derivatives, record.ids[i]).found;
+    rounds[record.rounds[i]].evaluations.push_back(std::move(evaluation));
+  }
+  return rounds;
+}
+
+std::optional<bool> wanted_jacobians(store::CampaignStore& store) {
+  const auto first = store.recorded_batch(0);
+  return first ? std::optional(first->points.cols() > 0 && first->wanted_of(0).jacobian)
+               : std::nullopt;
+}
+
 void continue_from_record(store::CampaignStore& store, method::Method& method,
                           const std::function<void(const std::string&)>& say) {
   const auto& restart = store.restart_point();
+  if (restart && method.needs_record()) {
+    method.recall(recorded_rounds(store::read_evaluations(store.directory()), restart->num_rounds));
+  }
   const std::int64_t first_round = store.manifest().first_round;
   if ((restart ? restart->num_rounds : 0) < first_round) {
     throw Error(ErrorKind::data,

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "invar/campaign/study.hpp"
 #include "invar/method/method.hpp"
 #include "invar/store/campaign_store.hpp"
+#include "invar/store/record.hpp"
 
 namespace invar::campaign {
 
@@ -17,6 +19,13 @@ namespace invar::campaign {
 /// @param say  messages for people
 void continue_from_record(store::CampaignStore& store, method::Method& method,
                           const std::function<void(const std::string&)>& say);
+
+/// What was told in the first rounds of a record.
+method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
+                                       std::int64_t num_rounds);
+
+/// Whether the first recorded batch wanted Jacobians; none where there is no batch.
+std::optional<bool> wanted_jacobians(store::CampaignStore& store);
 
 /// Tells the method again what it was told before, up to where the record of told rounds ends, and
 /// closes the segment there. No run is needed.

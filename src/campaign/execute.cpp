@@ -42,7 +42,8 @@ std::vector<std::string> change_study(const Request& request) {
   const Change& change = *request.change;
   const auto store = open_store(change.before, request);
   std::vector<std::string> notes = store->recovery_notes();
-  const auto method = make_method(change.before, request.directory);
+  const auto method =
+      make_method(change.before, request.directory, wanted_jacobians(*store).value_or(false));
   continue_from_record(*store, *method,
                        [&notes](const std::string& note) { notes.push_back(note); });
   replay_told_rounds(change.before, *store, *method);
@@ -50,10 +51,12 @@ std::vector<std::string> change_study(const Request& request) {
   return notes;
 }
 
-Opened open(const Study& study, const Request& request) {
+/// @param has_jacobians  whether the model gives them; a campaign that has begun keeps to what it
+///                       wanted first
+Opened open(const Study& study, const Request& request, bool has_jacobians) {
   Opened opened;
-  opened.method = make_method(study, request.base);
   if (request.creation) {
+    opened.method = make_method(study, request.base, has_jacobians);
     store::create_campaign(request.directory, *request.creation);
   }
   std::vector<std::string> notes;
@@ -61,6 +64,10 @@ Opened open(const Study& study, const Request& request) {
     notes = change_study(request);
   }
   opened.store = open_store(study, request);
+  if (!opened.method) {
+    opened.method =
+        make_method(study, request.base, wanted_jacobians(*opened.store).value_or(has_jacobians));
+  }
   request.on_open(opened.store->log_path());
   for (const std::string& note : notes) {
     request.say(note);
@@ -194,8 +201,8 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
   return run_with_workforce(
       groups, study, stop,
       {.prepare =
-           [&](method::Evaluator& evaluator) {
-             opened = open(study, request);
+           [&](method::Evaluator& evaluator, bool has_jacobians) {
+             opened = open(study, request, has_jacobians);
              evaluator.learn(opened.store->recent_run_times());
            },
        .body =
@@ -212,7 +219,7 @@ void pack(const std::filesystem::path& directory, const Study& study,
   request.say = say;
   request.directory = directory;
   request.base = directory;
-  const Opened opened = open(study, request);
+  const Opened opened = open(study, request, false);
   store::CampaignStore& store = *opened.store;
   replay_told_rounds(study, store, *opened.method);
   store.write_view(make_view({.study = study,

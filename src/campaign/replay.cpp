@@ -139,7 +139,8 @@ Outcome replay(const parallel::Groups& groups, const Study& study,
   Recorded recorded;
   return run_with_workforce(
       groups, alone, stop,
-      {.prepare = [&](method::Evaluator& /*evaluator*/) { recorded = find(directory, id); },
+      {.prepare = [&](method::Evaluator& /*evaluator*/,
+                      bool /*has_jacobians*/) { recorded = find(directory, id); },
        .body =
            [&](method::Evaluator& evaluator) {
              method::Evaluation now;

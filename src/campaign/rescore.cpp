@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "campaign/continuation.hpp"
 #include "invar/campaign/start.hpp"
+#include "invar/regression/regression_vi.hpp"
 #include "invar/store/record.hpp"
 #include "invar/store/restart_point.hpp"
 #include "invar/vi/reweighting.hpp"
@@ -21,7 +23,7 @@ using Eigen::VectorXd;
 vi::DrawnRuns usable_runs(const store::RecordedEvaluations& record, const Study& study,
                           const vi::Target& target) {
   const bool is_clip =
-      study.inference.bounded_parameter_handling == vi::BoundedParameterHandling::clip;
+      study.run_vi.bounded_parameter_handling == vi::BoundedParameterHandling::clip;
   const space::Bounds& bounds = study.space.bounds;
   const auto is_on_a_bound = [&](const VectorXd& point) {
     return (point.array() <= bounds.min().array()).any() ||
@@ -72,11 +74,51 @@ vi::Family family_of(const Study& study, const std::filesystem::path& directory)
     if (error.kind() != ErrorKind::no_input) {
       throw;
     }
-    start = make_method(study, directory)->state();  // nothing has been closed yet
+    start = make_method(study, directory, false)->state();  // nothing has been closed yet
   }
   return start.has("correlation_cholesky")
              ? vi::Family::correlated(start.get<Eigen::MatrixXd>("correlation_cholesky"))
              : vi::Family::diagonal(study.space.dimension());
+}
+
+using WeighedRuns = regression::RegressionVi::WeighedRuns;
+
+/// Prior, data and noise of one study with the parameters and bounds of another.
+space::Space space_of(const Study& campaign, const Study& study) {
+  return {.names = campaign.space.names,
+          .units = campaign.space.units,
+          .prior = study.space.prior,
+          .bounds = campaign.space.bounds};
+}
+
+/// The coordinates are those that the runs were drawn in; prior, data and noise are the study's.
+WeighedRuns weigh_run_vi(const std::filesystem::path& directory,
+                         const store::RecordedEvaluations& record, const Study& campaign,
+                         const Study& study) {
+  vi::RunViOptions options = campaign.run_vi;
+  options.covariance_regularization = study.run_vi.covariance_regularization;
+  const vi::Target target(space_of(campaign, study), study.observations, options);
+  const vi::DrawnRuns runs = usable_runs(record, campaign, target);
+  return {.points = runs.points.physical,
+          .log_weights = vi::log_balance_weights(target, family_of(campaign, directory), runs),
+          .num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0),
+          .num_rounds = static_cast<std::int64_t>(runs.proposals.size())};
+}
+
+/// The rounds up to the newest restart file, which knows what they were drawn from.
+WeighedRuns weigh_regression(const std::filesystem::path& directory,
+                             const store::RecordedEvaluations& record, const Study& campaign,
+                             const Study& study) {
+  const store::RestartPoint newest = store::read_restart_file(store::find_restart_file(directory));
+  regression::RegressionVi method(space_of(campaign, study), study.observations,
+                                  campaign.regression_vi);
+  method.recall(recorded_rounds(record, newest.num_rounds));
+  method.rescore(newest.state, 0);
+  WeighedRuns runs = method.weighed_runs();
+  if (runs.log_weights.size() == 0) {
+    throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
+  }
+  return runs;
 }
 
 void judge(Rescoring& result) {
@@ -115,35 +157,25 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
                             "must be one for each",
                             campaign.observations.values.size(), study.observations.values.size()));
   }
-  // The coordinates are those that the runs were drawn in; prior, data and noise are the study's.
-  vi::RunViOptions options = campaign.inference;
-  options.covariance_regularization = study.inference.covariance_regularization;
-  const space::Space space{.names = campaign.space.names,
-                           .units = campaign.space.units,
-                           .prior = study.space.prior,
-                           .bounds = campaign.space.bounds};
-  const vi::Target target(space, study.observations, options);
-  const vi::DrawnRuns runs = usable_runs(record, campaign, target);
-  const VectorXd log_weights =
-      vi::log_balance_weights(target, family_of(campaign, directory), runs);
-
-  const double largest = log_weights.maxCoeff();
-  const VectorXd shares = (log_weights.array() - largest).exp();
+  const WeighedRuns runs = study.method == InferenceMethod::regression_vi
+                               ? weigh_regression(directory, record, campaign, study)
+                               : weigh_run_vi(directory, record, campaign, study);
+  const double largest = runs.log_weights.maxCoeff();
+  const VectorXd shares = (runs.log_weights.array() - largest).exp();
   const VectorXd weights = shares / shares.sum();
-  const space::Likelihood likelihood(study.observations, options.covariance_regularization);
+  const space::Likelihood likelihood(study.observations, study.covariance_regularization());
   Rescoring result;
-  result.mean = runs.points.physical * weights;
-  const Eigen::MatrixXd centred = runs.points.physical.colwise() - result.mean;
+  result.mean = runs.points * weights;
+  const Eigen::MatrixXd centred = runs.points.colwise() - result.mean;
   result.covariance = centred * weights.asDiagonal() * centred.transpose();
   result.std = result.covariance.diagonal().cwiseSqrt();
-  const double num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0);
   result.log_evidence =
-      largest + std::log(shares.sum() / num_drawn) + likelihood.log_normalisation();
+      largest + std::log(shares.sum() / runs.num_drawn) + likelihood.log_normalisation();
   result.effective_sample_size = 1.0 / weights.squaredNorm();
   result.largest_weight = weights.maxCoeff();
   result.num_used = static_cast<std::int64_t>(weights.size());
   result.num_recorded = static_cast<std::int64_t>(record.size());
-  result.num_rounds = static_cast<std::int64_t>(runs.proposals.size());
+  result.num_rounds = runs.num_rounds;
   result.notes = record.notes;
   judge(result);
   return result;

@@ -39,7 +39,9 @@ const options::Table<ObservationsBlock>& observations_table();
 
 /// `inference`.
 struct InferenceBlock {
+  InferenceMethod method = InferenceMethod::run_vi;
   vi::RunViOptions run_vi;
+  regression::RegressionViOptions regression_vi;
   InitialOptions initial;
 };
 

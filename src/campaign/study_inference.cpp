@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "campaign/study_blocks.hpp"
@@ -163,11 +165,45 @@ void check_start(const Cursor& at, const ParametersBlock& parameters,
   }
 }
 
-void check_method(const Cursor& at) {
-  const auto method = read_text(at);
-  if (method && options::normalized(*method) != "run_vi") {
-    at.problem("expected run_vi, found `" + *method + "`");
+const char* method_name(InferenceMethod method) {
+  return method == InferenceMethod::run_vi ? "run_vi" : "regression_vi";
+}
+
+InferenceMethod read_method(const Cursor& at) {
+  const auto name = read_text(at);
+  if (name && options::normalized(*name) == "regression_vi") {
+    return InferenceMethod::regression_vi;
   }
+  if (name && options::normalized(*name) != "run_vi") {
+    at.problem("expected regression_vi or run_vi, found `" + *name + "`");
+  }
+  return InferenceMethod::run_vi;
+}
+
+std::vector<std::string> keys_of(const std::vector<options::Description>& rows) {
+  std::vector<std::string> keys;
+  for (const options::Description& row : rows) {
+    keys.push_back(row.path);
+  }
+  return keys;
+}
+
+/// The keys of one method; those that only the other one has are named as such.
+template <class Options, class Other>
+Node read_options(const Cursor& at, Options& target, const Table<Options>& table,
+                  const Table<Other>& others, InferenceMethod method) {
+  const std::vector<std::string> own = keys_of(table.describe(""));
+  std::vector<std::string> read_elsewhere{"method", "initial"};
+  for (const std::string& key : keys_of(others.describe(""))) {
+    const bool is_foreign = std::find(own.begin(), own.end(), key) == own.end();
+    if (is_foreign && at.child(key).present()) {
+      at.child(key).problem(
+          fmt::format("is no key of `method: {}`; remove it or choose {}", method_name(method),
+                      method == InferenceMethod::run_vi ? "regression_vi" : "run_vi"));
+      read_elsewhere.push_back(key);
+    }
+  }
+  return table.read(at, target, read_elsewhere);
 }
 
 }  // namespace
@@ -179,36 +215,50 @@ Node read_inference(const Cursor& at, const ParametersBlock& parameters, Inferen
     return resolved;
   }
   const Cursor method = at.child("method");
-  check_method(method);
-  Node name = Node::make_scalar("run_vi");
+  target.method = read_method(method);
+  Node name = Node::make_scalar(method_name(target.method));
   name.origin = method.present() ? method.node->origin : options::Origin::default_value;
   resolved.set("method", std::move(name));
   resolved.set("initial", read_initial(at.child("initial"), parameters, target.initial));
-  const Node run_vi = vi::run_vi_table().read(at, target.run_vi, {"method", "initial"});
-  for (const options::Entry& entry : run_vi.entries) {
+  const bool is_run_vi = target.method == InferenceMethod::run_vi;
+  const Node keys = is_run_vi
+                        ? read_options(at, target.run_vi, vi::run_vi_table(),
+                                       regression::regression_vi_table(), target.method)
+                        : read_options(at, target.regression_vi, regression::regression_vi_table(),
+                                       vi::run_vi_table(), target.method);
+  for (const options::Entry& entry : keys.entries) {
     resolved.set(entry.key, entry.value);
   }
-  if (target.run_vi.sampling_method == vi::SamplingMethod::rqmc &&
+  if (is_run_vi && target.run_vi.sampling_method == vi::SamplingMethod::rqmc &&
       parameters.dimension() > core::max_sobol_dimension) {
     at.child("sampling_method")
         .problem(fmt::format("rqmc has directions for at most {} parameters, found {}; choose mc",
                              core::max_sobol_dimension, parameters.dimension()));
   }
-  check_start(at, parameters, target);
+  if (is_run_vi) {
+    check_start(at, parameters, target);
+  }
   return resolved;
 }
 
 std::vector<options::Description> describe_inference() {
   std::vector<options::Description> all{
-      {"method", "name", "", "run_vi", "run_vi", "how the posterior is found"},
+      {"method", "name", "", "run_vi", "regression_vi, run_vi",
+       "how the posterior is found: regression_vi needs the fewest model runs; run_vi is the "
+       "published method, option by option"},
       {"initial", "keys", "", "the prior", "",
        "where the variational distribution starts: moments, or the state of another campaign"}};
   for (options::Description& one : initial_table().describe("initial")) {
     all.push_back(std::move(one));
   }
-  for (options::Description& one : vi::run_vi_table().describe("")) {
-    all.push_back(std::move(one));
-  }
+  const auto add = [&all](std::vector<options::Description> rows, const char* condition) {
+    for (options::Description& one : rows) {
+      one.condition = condition;
+      all.push_back(std::move(one));
+    }
+  };
+  add(regression::regression_vi_table().describe(""), "method: regression_vi");
+  add(vi::run_vi_table().describe(""), "method: run_vi");
   return all;
 }
 

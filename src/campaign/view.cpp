@@ -28,7 +28,7 @@ std::string utc_time() {
 
 store::View make_view(const ViewSources& sources) {
   const Study& study = sources.study;
-  const space::Likelihood likelihood(study.observations, study.inference.covariance_regularization);
+  const space::Likelihood likelihood(study.observations, study.covariance_regularization());
   return {
       .attributes = {{"title", study.title},
                      {"invar_version", std::string(core::version())},
@@ -36,7 +36,7 @@ store::View make_view(const ViewSources& sources) {
                      {"created", utc_time()},
                      {"host", host_name()},
                      {"ranks", std::int64_t{sources.num_ranks}},
-                     {"seed", static_cast<std::int64_t>(study.inference.random_seed)},
+                     {"seed", static_cast<std::int64_t>(study.random_seed())},
                      {"stop_reason", std::string(method::stop_reason_name(sources.stop_reason))},
                      {"study", sources.study_text}},
       .space = study.space,

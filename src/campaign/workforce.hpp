@@ -13,7 +13,7 @@ namespace invar::campaign {
 /// What rank 0 does while the others run the model for it.
 struct ManagerWork {
   /// Before the work; what it throws is thrown on all ranks.
-  std::function<void(method::Evaluator&)> prepare;
+  std::function<void(method::Evaluator&, bool has_jacobians)> prepare;
   /// The work itself; gives the exit code.
   std::function<int(method::Evaluator&)> body;
 };

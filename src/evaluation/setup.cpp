@@ -58,6 +58,10 @@ int most_at_once(const parallel::Groups& groups, const model::Model* model) {
   return parallel::largest_of(groups.all(), model != nullptr ? most_at_once(*model) : 1);
 }
 
+bool has_jacobians(const parallel::Groups& groups, const model::Model* model) {
+  return parallel::all_of(groups.all(), model == nullptr || model->capabilities().jacobian);
+}
+
 void serve_model(const parallel::Groups& groups, model::Model* model) {
   INVAR_EXPECTS(model != nullptr || groups.is_idle());
   parallel::serve(groups, [&](std::span<const std::byte> bytes, std::vector<std::byte>& reply) {

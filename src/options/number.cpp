@@ -115,6 +115,20 @@ std::optional<std::int64_t> read_integer(const Cursor& at, const Range& range) {
   return value;
 }
 
+std::optional<std::uint64_t> read_seed(const Cursor& at) {
+  if (!at.present()) {
+    return std::nullopt;
+  }
+  const std::string text = is_scalar(at) ? normalized(at.node->scalar) : "";
+  std::uint64_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc{} || end != text.data() + text.size()) {
+    at.problem("expected a whole number in [0, 2^64), found " + at.node->description());
+    return std::nullopt;
+  }
+  return value;
+}
+
 std::optional<bool> read_boolean(const Cursor& at) {
   if (!at.present()) {
     return std::nullopt;

@@ -71,6 +71,36 @@ void GaussNewton::propose(const PriorExpectation& prior) {
                  !(decrease > settled_decrease * static_cast<double>(x_.size()));
 }
 
+void GaussNewton::write(method::State& state) const {
+  state.set("search_trial", trial_);
+  if (has_point()) {
+    state.set("search_x", x_);
+    state.set("search_residuals", residuals_);
+    state.set("search_jacobian", jacobian_);
+  }
+  state.set("search_value", value_);
+  state.set("search_promised", promised_);
+  state.set("search_damping", damping_);
+  state.set("search_runs", static_cast<std::int64_t>(num_runs_));
+  state.set("search_has_settled", static_cast<std::int64_t>(has_settled_ ? 1 : 0));
+}
+
+GaussNewton GaussNewton::read(const method::StateReader& in, Index num_parameters,
+                              Index num_residuals) {
+  GaussNewton search(in.vector("search_trial", num_parameters));
+  if (in.state().has("search_x")) {
+    search.x_ = in.vector("search_x", num_parameters);
+    search.residuals_ = in.vector("search_residuals", num_residuals);
+    search.jacobian_ = in.matrix("search_jacobian", num_residuals, num_parameters);
+  }
+  search.value_ = in.real("search_value");
+  search.promised_ = in.real("search_promised");
+  search.damping_ = in.real("search_damping");
+  search.num_runs_ = in.small_count("search_runs");
+  search.has_settled_ = in.count("search_has_settled") != 0;
+  return search;
+}
+
 Gaussian GaussNewton::laplace(const PriorExpectation& prior) const {
   const MatrixXd hessian = jacobian_.transpose() * jacobian_ + prior.precision();
   return {.mean = x_, .lower = factor_of_inverse(hessian)};

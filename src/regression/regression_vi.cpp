@@ -9,6 +9,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/sobol.hpp"
+#include "invar/space/fingerprint.hpp"
 
 namespace invar::regression {
 namespace {
@@ -30,13 +31,16 @@ constexpr double width_at_run = 0.3;
 constexpr double radius_after_search = 8.0;
 constexpr double least_radius = 0.3;
 
-Gaussian start_gaussian(const std::optional<space::Prior>& start, const space::Space& space,
+Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& space,
                         const space::Transform& transform, const PriorExpectation& prior) {
   if (!start) {
     return prior.gaussian();
   }
+  if (const auto* gaussian = std::get_if<Gaussian>(&*start)) {
+    return *gaussian;
+  }
   space::Space moved = space;
-  moved.prior = *start;
+  moved.prior = std::get<space::Prior>(*start);
   return PriorExpectation(moved, transform).gaussian();
 }
 
@@ -48,21 +52,22 @@ bool is_good(const method::Evaluation& evaluation, Index num_qois) {
 }  // namespace
 
 RegressionVi::RegressionVi(const space::Space& space, const space::Observations& observations,
-                           const RegressionViOptions& options,
-                           const std::optional<space::Prior>& start, bool has_jacobians)
+                           const RegressionViOptions& options, const std::optional<Start>& start,
+                           bool has_jacobians)
     : space_(space),
       options_(options),
       likelihood_(observations, 0.0),
       transform_(space.bounds, options.transform_map, options.transform_interior_margin),
+      fingerprint_(fmt::format("{:016x}", space::fingerprint(space.prior, observations, 0.0))),
       prior_(space, transform_),
       start_(start_gaussian(start, space, transform_, prior_)),
       has_jacobians_(has_jacobians && options.derivatives == DerivativeUse::automatic),
+      observations_(observations.values),
       runs_(space.dimension(), likelihood_.num_residuals()) {
   if (options_.family == Family::mean_field) {
     start_.lower = start_.std().asDiagonal();
   }
   next_size_ = sizes().first;
-  plan();
 }
 
 RegressionVi::Sizes RegressionVi::sizes() const {
@@ -90,9 +95,8 @@ Gaussian RegressionVi::proposal() const {
   return stage_ == Stage::climbing ? climbs_[current_].q : start_;
 }
 
-MatrixXd RegressionVi::draws(Index number) const {
-  core::StreamKey key{.seed = options_.random_seed,
-                      .iteration = static_cast<std::uint32_t>(round_)};
+MatrixXd RegressionVi::draws(std::int64_t round, Index number) const {
+  core::StreamKey key{.seed = options_.random_seed, .iteration = static_cast<std::uint32_t>(round)};
   const Index d = space_.dimension();
   if (options_.sampling_method == SamplingMethod::mc || d > core::max_sobol_dimension) {
     return core::standard_normals(key, d, number);
@@ -106,8 +110,9 @@ MatrixXd RegressionVi::draws(Index number) const {
 method::Batch RegressionVi::ask() {
   INVAR_EXPECTS(stop_ == StopReason::none);
   if (!pending_) {
+    const Index size = std::min<Index>(next_size_, options_.max_evaluations - num_evaluations_);
     pending_ = stage_ == Stage::gauss_newton ? MatrixXd(gauss_newton_->trial())
-                                             : proposal().points(draws(next_size_));
+                                             : proposal().points(draws(round_, size));
   }
   method::Batch batch{
       .round = round_, .first_id = num_evaluations_, .points = transform_.to_physical(*pending_)};
@@ -131,11 +136,12 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
   }
   Told told;
   told.x = x(Eigen::all, good);
-  MatrixXd qois(num_qois, static_cast<Index>(good.size()));
+  told.qois.resize(num_qois, static_cast<Index>(good.size()));
   for (std::size_t i = 0; i < good.size(); ++i) {
-    qois.col(static_cast<Index>(i)) = result.evaluations[static_cast<std::size_t>(good[i])].qois;
+    told.qois.col(static_cast<Index>(i)) =
+        result.evaluations[static_cast<std::size_t>(good[i])].qois;
   }
-  told.residuals = likelihood_.whitened_residuals(qois);
+  told.residuals = likelihood_.whitened_residuals(told.qois);
   if (has_jacobians_) {
     const MatrixXd slope = transform_.jacobian(told.x);
     for (std::size_t i = 0; i < good.size(); ++i) {
@@ -166,8 +172,7 @@ void RegressionVi::tell(const method::BatchResult& result) {
   if (stage_ == Stage::gauss_newton) {
     search(told);
   } else if (told.x.cols() > 0) {
-    runs_.add(drawn_from, static_cast<double>(asked.cols()), told.x, told.residuals,
-              std::move(told.jacobians));
+    add_runs(round_ - 1, drawn_from, asked.cols(), told);
     if (stage_ == Stage::exploring) {
       num_explored_ += told.x.cols();
       explore();
@@ -177,8 +182,17 @@ void RegressionVi::tell(const method::BatchResult& result) {
   } else if (num_empty_ >= most_empty) {
     stop_ = StopReason::too_many_failures;
   }
-  plan();
-  report(asked.cols(), told.x.cols(), drawn_from);
+  check_limits();
+  report({.num_asked = asked.cols(), .num_kept = told.x.cols(), .drawn_from = drawn_from});
+}
+
+void RegressionVi::add_runs(std::int64_t round, const Gaussian& drawn_from, Index num_drawn,
+                            Told& told) {
+  qois_.conservativeResize(likelihood_.num_qois(), qois_.cols() + told.qois.cols());
+  qois_.rightCols(told.qois.cols()) = told.qois;
+  runs_.add(drawn_from, static_cast<double>(num_drawn), told.x, told.residuals,
+            std::move(told.jacobians));
+  sampled_rounds_.push_back(round);
 }
 
 /// After a batch at the start: more of it, or a climb.
@@ -353,51 +367,10 @@ std::size_t RegressionVi::best_climb() const {
   return best;
 }
 
-/// Cuts the next batch to what may still be run.
-void RegressionVi::plan() {
-  const Index left = options_.max_evaluations - num_evaluations_;
-  next_size_ = std::min(next_size_, left);
-  if (next_size_ <= 0 && stop_ == StopReason::none) {
+void RegressionVi::check_limits() {
+  if (stop_ == StopReason::none && num_evaluations_ >= options_.max_evaluations) {
     stop_ = StopReason::max_evaluations;
   }
-}
-
-std::optional<method::Posterior> RegressionVi::posterior() const {
-  return std::nullopt;
-}
-method::State RegressionVi::state() const {
-  return {};
-}
-void RegressionVi::restore(const method::State& /*state*/) {}
-bool RegressionVi::has_target_of(const method::State& /*state*/) const {
-  return true;
-}
-void RegressionVi::rescore(const method::State& /*state*/, std::int64_t /*num_given_up*/) {}
-
-void RegressionVi::report(Index num_asked, Index num_kept, const Gaussian& drawn_from) {
-  const bool has_climb = !climbs_.empty() && climbs_[current_].before;
-  const Climb none;
-  const Climb& at = has_climb ? climbs_[current_] : none;
-  const double nan = std::nan("");
-  diagnostics_.scalars = {
-      {"stage", static_cast<double>(stage_)},
-      {"start", static_cast<double>(current_)},
-      {"elbo", has_climb ? at.elbo : nan},
-      {"elbo_standard_error", has_climb ? at.elbo_error : nan},
-      {"misfit", has_climb ? at.misfit : nan},
-      {"trust_radius", at.radius},
-      {"effective_sample_size", surrogate_ ? surrogate_->effective_sample_size : nan},
-      {"tilt", surrogate_ ? surrogate_->tilt : nan},
-      {"residual_error", surrogate_ ? surrogate_->residual_error : nan},
-      {"log_likelihood_error", surrogate_ ? surrogate_->log_likelihood_error : nan},
-      {"mean_error", surrogate_ ? surrogate_->mean_error : nan},
-      {"std_error", surrogate_ ? surrogate_->std_error : nan},
-      {"evaluations", static_cast<double>(num_asked)},
-      {"kept", static_cast<double>(num_kept)},
-      {"total_evaluations", static_cast<double>(num_evaluations_)},
-  };
-  diagnostics_.proposal_mean = drawn_from.mean;
-  diagnostics_.proposal_std = drawn_from.std();
 }
 
 }  // namespace invar::regression

@@ -1,7 +1,5 @@
 #include "invar/regression/regression_vi_options.hpp"
 
-#include <charconv>
-
 namespace invar::regression {
 namespace {
 
@@ -48,6 +46,7 @@ const Table<Options>& regression_vi_table() {
           {{Family::full, "full", {"full_covariance"}},
            {Family::mean_field, "mean_field", {"diagonal"}}},
           "the Gaussians that are looked at: with any covariance, or with a diagonal one"),
+      options::seed("random_seed", &Options::random_seed),
       options::real("accuracy", &Options::accuracy, Range::at_least(0),
                     "stop when the means are known to this share of the posterior standard "
                     "deviations, and these to this share of themselves; 0: never",
@@ -63,6 +62,30 @@ const Table<Options>& regression_vi_table() {
                      "how many times the method starts from another place; auto: again only while "
                      "the misfit is larger than the noise explains",
                      "up to 4"),
+      options::choice<Options, DerivativeUse>(
+          "derivatives", &Options::derivatives,
+          {{DerivativeUse::automatic, "auto"}, {DerivativeUse::none, "none"}},
+          "whether Jacobians are asked for where the model gives them"),
+      options::choice<Options, SamplingMethod>(
+          "sampling_method", &Options::sampling_method,
+          {{SamplingMethod::rqmc, "rqmc", {"randomized_qmc", "randomized_quasi_monte_carlo"}},
+           {SamplingMethod::mc, "mc", {"montecarlo", "monte_carlo"}}},
+          "scrambled Sobol' points (up to 3667 parameters), or independent normals"),
+      options::optional_real(
+          "trust_radius", &Options::trust_radius, Range::above(0),
+          "the most that one step may change the Gaussian, as a Kullback-Leibler "
+          "divergence; none: max(1, d / 4)",
+          "nats"),
+      options::integer("num_draws", &Options::num_draws, Range::between(1, 10'000'000),
+                       "draws of the Gaussian that are stored with the answer"),
+      options::choice<Options, space::TransformMap>(
+          "transform_map", &Options::transform_map,
+          {{space::TransformMap::sigmoid, "sigmoid", {"logistic"}},
+           {space::TransformMap::arctan, "arctan", {"atan"}}},
+          "the map of a parameter with two bounds"),
+      options::real("transform_interior_margin", &Options::transform_interior_margin,
+                    Range::between_open_above(0, 0.5),
+                    "share of the bounded width that the transform keeps free at either bound"),
   });
   return table;
 }

@@ -58,9 +58,13 @@ VectorXd Runs::log_likelihoods() const {
   return -0.5 * residuals().colwise().squaredNorm().transpose();
 }
 
-VectorXd Runs::log_weights(const Gaussian& q) const {
+VectorXd Runs::log_mixture() const {
   const double total = std::accumulate(num_drawn_.begin(), num_drawn_.end(), 0.0);
-  return (q.log_density(x()) - log_mixture_).array() + std::log(total);
+  return log_mixture_.array() - std::log(total);
+}
+
+VectorXd Runs::log_weights(const Gaussian& q) const {
+  return q.log_density(x()) - log_mixture();
 }
 
 double effective_sample_size(const VectorXd& log_weights) {

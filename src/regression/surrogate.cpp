@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include "invar/core/error.hpp"
@@ -65,13 +66,15 @@ Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
   const double largest = log_weights.maxCoeff();
   double least = largest + std::log(least_weight);
   if (static_cast<Index>(runs.size()) > most_runs) {
-    std::vector<double> sorted(log_weights.begin(), log_weights.end());
-    std::nth_element(sorted.begin(), sorted.begin() + (most_runs - 1), sorted.end(),
-                     std::greater<>());
-    least = std::max(least, sorted[static_cast<std::size_t>(most_runs - 1)]);
+    std::vector<double> sorted(static_cast<std::size_t>(log_weights.size()));
+    std::copy(log_weights.begin(), log_weights.end(), sorted.begin());
+    std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    least = std::max(least, sorted.at(static_cast<std::size_t>(most_runs - 1)));
   }
   Weighted chosen;
   std::vector<double> weights;
+  chosen.runs.reserve(runs.size());
+  weights.reserve(runs.size());
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const double log_weight = log_weights[static_cast<Index>(i)];
     if (log_weight >= least) {

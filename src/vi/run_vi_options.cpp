@@ -1,7 +1,6 @@
 #include "invar/vi/run_vi_options.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -146,33 +145,6 @@ Row<RunViOptions> config_row(const std::string& key, const std::string& selector
   };
 }
 
-Row<RunViOptions> seed_row() {
-  const auto text_of = [](const RunViOptions& o) { return std::to_string(o.random_seed); };
-  return {
-      .key = "random_seed",
-      .type = "whole number",
-      .help = "all random numbers are a function of this",
-      .allowed = "in [0, 2^64)",
-      .read =
-          [text_of](const Cursor& at, RunViOptions& target) {
-            if (at.present()) {
-              const std::string text =
-                  at.node->kind == Node::Kind::scalar ? options::normalized(at.node->scalar) : "";
-              std::uint64_t value = 0;
-              const auto [end, status] =
-                  std::from_chars(text.data(), text.data() + text.size(), value);
-              if (status == std::errc{} && end == text.data() + text.size()) {
-                target.random_seed = value;
-              } else {
-                at.problem("expected a whole number in [0, 2^64), found " + at.node->description());
-              }
-            }
-            return Node::make_scalar(text_of(target));
-          },
-      .default_text = text_of,
-  };
-}
-
 Row<RunViOptions> scaling_row() {
   const auto text_of = [](const RunViOptions& o) -> std::string {
     if (const double* number = std::get_if<double>(&o.elbo_scaling_factor)) {
@@ -219,7 +191,7 @@ Table<RunViOptions> make_table() {
   return Table<Options>({
       options::integer("sample_size", &Options::sample_size, Range::between(2, max_count),
                        "model runs per batch; a power of two for rqmc"),
-      seed_row(),
+      options::seed("random_seed", &Options::random_seed),
       options::choice<Options, SamplingMethod>(
           "sampling_method", &Options::sampling_method,
           {{SamplingMethod::mc, "mc", {"montecarlo", "monte_carlo"}},

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "invar/method/state_reader.hpp"
 #include "invar/vi/run_vi.hpp"
 #include "vi/meaning.hpp"
 
@@ -14,63 +15,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-method::StopReason stop_reason_called(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(method::StopReason::stopped_early); ++i) {
-    const auto reason = static_cast<method::StopReason>(i);
-    if (name == method::stop_reason_name(reason)) {
-      return reason;
-    }
-  }
-  throw Error(ErrorKind::data, "the saved state has the unknown stop reason `" + name + "`");
-}
-
-/// Reads values of a state and checks their sizes.
-class StateReader {
- public:
-  explicit StateReader(const method::State& state) : state_(&state) {}
-
-  [[nodiscard]] double real(const std::string& name) const { return state_->get<double>(name); }
-
-  [[nodiscard]] std::int64_t count(const std::string& name) const {
-    const auto value = state_->get<std::int64_t>(name);
-    require(value >= 0, name, "a count", fmt::to_string(value));
-    return value;
-  }
-
-  [[nodiscard]] int small_count(const std::string& name) const {
-    const std::int64_t value = count(name);
-    require(value <= std::numeric_limits<int>::max(), name, "a small count", fmt::to_string(value));
-    return static_cast<int>(value);
-  }
-
-  [[nodiscard]] const VectorXd& vector(const std::string& name, Index size) const {
-    const auto& value = state_->get<VectorXd>(name);
-    require(value.size() == size, name, fmt::format("{} numbers", size),
-            fmt::to_string(value.size()));
-    return value;
-  }
-
-  [[nodiscard]] const MatrixXd& matrix(const std::string& name, Index rows, Index columns) const {
-    const auto& value = state_->get<MatrixXd>(name);
-    require(value.rows() == rows && value.cols() == columns, name,
-            fmt::format("{} x {} numbers", rows, columns),
-            fmt::format("{} x {}", value.rows(), value.cols()));
-    return value;
-  }
-
-  [[nodiscard]] const method::State& state() const { return *state_; }
-
-  static void require(bool condition, const std::string& name, const std::string& expected,
-                      const std::string& found) {
-    if (!condition) {
-      throw Error(ErrorKind::data, fmt::format("the saved state: expected {} for `{}`, found {}",
-                                               expected, name, found));
-    }
-  }
-
- private:
-  const method::State* state_;
-};
+using method::StateReader;
 
 void write_accepted(method::State& state, const AcceptedState& accepted) {
   state.set("accepted_iteration", static_cast<std::int64_t>(accepted.iteration));
@@ -248,7 +193,7 @@ void RunVi::load(const method::State& state) {
   progress.iteration = in.small_count("iteration");
   progress.rejections = in.small_count("rejections");
   progress.step_size = in.real("step_size");
-  progress.stop = stop_reason_called(state.get<std::string>("stop_reason"));
+  progress.stop = method::stop_reason_called(state.get<std::string>("stop_reason"));
   for (const double size : state.get<VectorXd>("block_sizes")) {
     StateReader::require(size >= 1.0 && size <= 1e9, "block_sizes", "counts of draws",
                          fmt::to_string(size));

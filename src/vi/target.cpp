@@ -1,11 +1,10 @@
 #include "invar/vi/target.hpp"
 
-#include <bit>
 #include <cmath>
 #include <utility>
 
 #include "invar/core/error.hpp"
-#include "invar/core/random.hpp"
+#include "invar/space/fingerprint.hpp"
 
 namespace invar::vi {
 namespace {
@@ -23,36 +22,6 @@ bool is_clip(const RunViOptions& options) {
   return options.bounded_parameter_handling == BoundedParameterHandling::clip;
 }
 
-/// A hash that numbers are added to.
-class Fingerprint {
- public:
-  void add(const Eigen::MatrixXd& numbers) {
-    add_bits(static_cast<std::uint64_t>(numbers.size()));
-    for (const double number : numbers.reshaped()) {
-      add_bits(std::bit_cast<std::uint64_t>(number));
-    }
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  void add_bits(std::uint64_t bits) { value_ = core::mix_bits(value_ ^ bits) + 1; }
-
-  std::uint64_t value_ = 1;
-};
-
-std::uint64_t fingerprint_of(const space::Prior& prior, const space::Observations& observations,
-                             const RunViOptions& options) {
-  Fingerprint all;
-  all.add(prior.mean());
-  all.add(prior.family() == space::GaussianFamily::diagonal ? Eigen::MatrixXd(prior.std())
-                                                            : prior.covariance());
-  all.add(observations.values);
-  all.add(observations.noise.is_independent() ? Eigen::MatrixXd(observations.noise.variances())
-                                              : observations.noise.covariance());
-  all.add(Eigen::MatrixXd::Constant(1, 1, options.covariance_regularization));
-  return all.value();
-}
-
 }  // namespace
 
 Target::Target(const space::Space& space, const space::Observations& observations,
@@ -64,7 +33,8 @@ Target::Target(const space::Space& space, const space::Observations& observation
                  options.transform_map, options.transform_interior_margin),
       scale_(scale_of(options, observations.noise.variances())),
       min_std_fraction_(options.min_physical_variational_std_fraction),
-      fingerprint_(fingerprint_of(space.prior, observations, options)) {
+      fingerprint_(
+          space::fingerprint(space.prior, observations, options.covariance_regularization)) {
   INVAR_EXPECTS(space.bounds.min().size() == space.dimension());
   if (is_clip(options) && space.bounds.has_any()) {
     clip_ = space.bounds;

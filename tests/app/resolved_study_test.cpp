@@ -70,8 +70,8 @@ TEST_F(ResolvedStudy, ReadsBackAsTheSameStudy) {
   const Study again = read_again(study);
 
   expect_same(study, again);
-  EXPECT_EQ(again.inference.random_seed, 7U);
-  EXPECT_EQ(again.inference.sample_size, 16);
+  EXPECT_EQ(again.run_vi.random_seed, 7U);
+  EXPECT_EQ(again.run_vi.sample_size, 16);
 }
 
 TEST_F(ResolvedStudy, KnowsEveryOrigin) {

@@ -93,7 +93,7 @@ TEST_F(StudyTest, ReadsTheShortestStudyWithAllDefaults) {
   EXPECT_EQ(study.observations.values, Eigen::Vector3d(3, 4, 5));
   EXPECT_EQ(study.observations.noise.variances(), Eigen::Vector3d::Constant(0.25));
   EXPECT_EQ(study.model_type, "echo");
-  EXPECT_EQ(study.inference.sample_size, 30);
+  EXPECT_EQ(study.run_vi.sample_size, 30);
   EXPECT_FALSE(study.initial.distribution.has_value());
   EXPECT_FALSE(study.initial.from.has_value());
   EXPECT_EQ(study.evaluation.ranks_per_model, 1);
@@ -190,9 +190,9 @@ TEST_F(StudyTest, ReadsTheOptionsOfTheMethod) {
 
   const Study study = read();
 
-  EXPECT_EQ(study.inference.random_seed, std::numeric_limits<std::uint64_t>::max());
-  EXPECT_EQ(study.inference.sampling_method, vi::SamplingMethod::rqmc);
-  EXPECT_EQ(study.inference.sample_size, 64);
+  EXPECT_EQ(study.run_vi.random_seed, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(study.run_vi.sampling_method, vi::SamplingMethod::rqmc);
+  EXPECT_EQ(study.run_vi.sample_size, 64);
 }
 
 TEST_F(StudyTest, ResolvesEveryKeyThatItDescribes) {

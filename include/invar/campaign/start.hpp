@@ -23,8 +23,10 @@ std::filesystem::path branch_origin(const InitialOptions& initial,
 ///
 /// MPI: Manager only.
 ///
-/// @param base  the folder that `inference.initial.from` is relative to
+/// @param base           the folder that `inference.initial.from` is relative to
+/// @param has_jacobians  whether the model gives them
 /// @throws Error(config, data, no_input)  when the campaign to branch from does not fit
-std::unique_ptr<method::Method> make_method(const Study& study, const std::filesystem::path& base);
+std::unique_ptr<method::Method> make_method(const Study& study, const std::filesystem::path& base,
+                                            bool has_jacobians);
 
 }  // namespace invar::campaign

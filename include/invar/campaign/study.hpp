@@ -8,6 +8,7 @@
 #include "invar/evaluation/options.hpp"
 #include "invar/model/model.hpp"
 #include "invar/options/reader.hpp"
+#include "invar/regression/regression_vi_options.hpp"
 #include "invar/space/observations.hpp"
 #include "invar/space/space.hpp"
 #include "invar/vi/run_vi_options.hpp"
@@ -29,6 +30,9 @@ enum class Isolation {
   process,  // in a process of its own beside its rank
 };
 
+/// How the posterior is found: `inference.method`.
+enum class InferenceMethod { run_vi, regression_vi };
+
 /// Where the variational distribution starts: `inference.initial`.
 struct InitialOptions {
   std::optional<space::Prior> distribution;  // given by mean and std or covariance
@@ -48,12 +52,22 @@ struct Study {
   bool model_keeps_timeout = false;              // nobody else has to
   std::vector<std::string> harmless_model_keys;  // of `model:`, without a part in the answers
   Isolation isolation = Isolation::none;         // for whoever hands out `make_model`
-  vi::RunViOptions inference;
+  InferenceMethod method = InferenceMethod::run_vi;
+  vi::RunViOptions run_vi;                        // of that method
+  regression::RegressionViOptions regression_vi;  // of that method
   InitialOptions initial;
   evaluation::EvaluationOptions evaluation;
   CampaignOptions campaign;
   std::string petsc;       // options as on PETSc's command line
   options::Node resolved;  // every key with its value and origin; files by the name of their copy
+
+  [[nodiscard]] std::uint64_t random_seed() const {
+    return method == InferenceMethod::run_vi ? run_vi.random_seed : regression_vi.random_seed;
+  }
+  /// Added to every noise variance.
+  [[nodiscard]] double covariance_regularization() const {
+    return method == InferenceMethod::run_vi ? run_vi.covariance_regularization : 0.0;
+  }
 };
 
 /// Reads a study.

@@ -13,6 +13,7 @@ enum class Purpose : std::uint32_t {
   scramble = 2,
   moments = 3,
   examination = 4,
+  posterior_draws = 5,
   exported_draws = 32,
   test = 250
 };

@@ -25,6 +25,13 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
 /// MPI:          Collective on groups.all()
 int most_at_once(const parallel::Groups& groups, const model::Model* model);
 
+/// Whether the models of all groups give Jacobians.
+///
+/// @param model  null on ranks that do not run it
+/// @return       the same on all ranks
+/// MPI:          Collective on groups.all()
+bool has_jacobians(const parallel::Groups& groups, const model::Model* model);
+
 /// Runs the model for the manager until it shuts the pool down.
 ///
 /// Failure: whatever the model does short of dying or hanging is an `Evaluation` with its status:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,9 @@ struct Posterior {
   std::vector<std::string> findings = {};  // the same in plain words
 };
 
+/// What was told in the rounds of a campaign.
+using RecordedRounds = std::map<std::int64_t, BatchResult>;
+
 /// An inference method: a resumable state machine that asks for model runs and is told outcomes.
 ///
 /// A round is one `ask` and its `tell`. The same state always asks the same batch; what is told is
@@ -93,6 +97,13 @@ class Method {
   [[nodiscard]] virtual std::optional<Posterior> posterior() const = 0;
 
   [[nodiscard]] virtual State state() const = 0;
+
+  /// Whether the state alone is not enough to go on: `recall` must come before `restore` and
+  /// `rescore`.
+  [[nodiscard]] virtual bool needs_record() const { return false; }
+
+  /// Gives the outcomes of all rounds before a state, by round.
+  virtual void recall(RecordedRounds /*rounds*/) {}
 
   /// Continues from a state; to the bit.
   /// @pre has_target_of(state)

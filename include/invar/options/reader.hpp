@@ -134,6 +134,7 @@ struct Range {
 /// The typed value at a cursor; none where it is absent or wrong (then a problem is recorded).
 std::optional<double> read_real(const Cursor& at, const Range& range = {});
 std::optional<std::int64_t> read_integer(const Cursor& at, const Range& range = {});
+std::optional<std::uint64_t> read_seed(const Cursor& at);  // in [0, 2^64)
 std::optional<bool> read_boolean(const Cursor& at);
 std::optional<std::string> read_text(const Cursor& at);
 

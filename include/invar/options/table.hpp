@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -161,6 +162,24 @@ Row<T> optional_real(const std::string& key, std::optional<double> T::*member, R
               [member](const T& value) {
                 return value.*member ? real_text(*(value.*member)) : std::string("none");
               }};
+}
+
+/// The seed of all random numbers, a whole number of 64 bits.
+template <class T>
+Row<T> seed(const std::string& key, std::uint64_t T::*member) {
+  const auto text_of = [member](const T& value) { return std::to_string(value.*member); };
+  return {.key = key,
+          .type = "whole number",
+          .help = "all random numbers are a function of this",
+          .allowed = "in [0, 2^64)",
+          .read =
+              [member, text_of](const Cursor& at, T& target) {
+                if (const auto value = read_seed(at)) {
+                  target.*member = *value;
+                }
+                return Node::make_scalar(text_of(target));
+              },
+          .default_text = text_of};
 }
 
 /// A whole number; `Integer` is any integral type.

@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 
+#include "invar/method/state_reader.hpp"
 #include "invar/regression/gaussian.hpp"
 #include "invar/regression/prior_expectation.hpp"
 
@@ -30,6 +31,11 @@ class GaussNewton {
 
   [[nodiscard]] bool has_settled() const { return has_settled_; }
   [[nodiscard]] bool has_point() const { return jacobian_.size() > 0; }
+
+  void write(method::State& state) const;
+  /// @throws Error(data)
+  static GaussNewton read(const method::StateReader& in, Eigen::Index num_parameters,
+                          Eigen::Index num_residuals);
 
   /// N(x, (J^T J + P)^-1) at the best point.
   /// @pre has_point()

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <Eigen/Core>
@@ -11,12 +13,14 @@
 #include "invar/method/method.hpp"
 #include "invar/regression/gauss_newton.hpp"
 #include "invar/regression/gaussian.hpp"
+#include "invar/regression/importance.hpp"
 #include "invar/regression/prior_expectation.hpp"
 #include "invar/regression/regression_vi_options.hpp"
 #include "invar/regression/runs.hpp"
 #include "invar/regression/surrogate.hpp"
 #include "invar/space/observations.hpp"
 #include "invar/space/space.hpp"
+#include "invar/vi/moments.hpp"
 
 namespace invar::regression {
 
@@ -32,6 +36,15 @@ struct Climb {
   double elbo_error = 0.0;
   double misfit = 0.0;  // mean of |r|^2 there
 };
+
+/// A distribution in physical coordinates, or a Gaussian in those of the method.
+using Start = std::variant<space::Prior, Gaussian>;
+
+/// The Gaussian of a saved state of `regression_vi`, to start from.
+/// @throws Error(data)    when the state is of another method
+/// @throws Error(config)  when it does not fit the space
+Gaussian branch_start(const method::State& state, const space::Space& space,
+                      const RegressionViOptions& options);
 
 /// What the next batch is for.
 enum class Stage { exploring, gauss_newton, climbing };
@@ -59,18 +72,33 @@ class RegressionVi : public method::Method {
   /// @param has_jacobians whether the model gives them
   /// @throws Error(config)  when an option is out of its range
   RegressionVi(const space::Space& space, const space::Observations& observations,
-               const RegressionViOptions& options,
-               const std::optional<space::Prior>& start = std::nullopt, bool has_jacobians = false);
+               const RegressionViOptions& options, const std::optional<Start>& start = std::nullopt,
+               bool has_jacobians = false);
 
   method::Batch ask() override;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
   [[nodiscard]] std::optional<method::Posterior> posterior() const override;
+  /// O(B d^2) for B batches: the runs themselves come from the record.
   [[nodiscard]] method::State state() const override;
+  [[nodiscard]] bool needs_record() const override { return true; }
+  void recall(method::RecordedRounds rounds) override { recalled_ = std::move(rounds); }
   void restore(const method::State& state) override;
   [[nodiscard]] bool has_target_of(const method::State& state) const override;
+
+  /// All runs are scored anew; the best climb goes on where it stands, others are forgotten.
   void rescore(const method::State& state, std::int64_t num_given_up) override;
+
+  /// The good runs with their weights.
+  struct WeighedRuns {
+    Eigen::MatrixXd points;       // d x n, physical
+    Eigen::VectorXd log_weights;  // n: target over the mixture that they were drawn from, the
+                                  // likelihood without its constant
+    double num_drawn = 0.0;       // the good ones and those that came to nothing
+    std::int64_t num_rounds = 0;  // that they are of
+  };
+  [[nodiscard]] WeighedRuns weighed_runs() const;
 
   /// The Gaussian that is the answer so far, in the coordinates of the method.
   /// @pre has_best()
@@ -88,15 +116,29 @@ class RegressionVi : public method::Method {
     int starts = 1;
   };
 
+  /// A finished round, as the diagnostics tell it.
+  struct Round {
+    Eigen::Index num_asked;
+    Eigen::Index num_kept;
+    const Gaussian& drawn_from;
+    bool is_rescoring = false;
+  };
+
+  /// All runs as weighted draws of the posterior.
+  struct Importance {
+    SmoothedWeights smoothed;
+    double log_evidence = 0.0;
+  };
+
   struct Told {
-    Eigen::MatrixXd x, residuals;
+    Eigen::MatrixXd x, qois, residuals;
     std::vector<Eigen::MatrixXd> jacobians;
     std::vector<std::string> messages;
   };
 
   [[nodiscard]] Sizes sizes() const;
   [[nodiscard]] Gaussian proposal() const;
-  [[nodiscard]] Eigen::MatrixXd draws(Eigen::Index number) const;
+  [[nodiscard]] Eigen::MatrixXd draws(std::int64_t round, Eigen::Index number) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& x, const method::BatchResult& result) const;
   [[nodiscard]] Objective objective(const Gaussian& base, const Surrogate& surrogate) const;
   [[nodiscard]] std::size_t best_climb() const;
@@ -104,21 +146,27 @@ class RegressionVi : public method::Method {
   [[nodiscard]] bool is_misfit_bad(double misfit) const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
   [[nodiscard]] double widest_radius() const;
+  void add_runs(std::int64_t round, const Gaussian& drawn_from, Eigen::Index num_drawn, Told& told);
   void explore();
   void search(const Told& told);
   void climb();
   void begin_climb(const Gaussian& q, double radius);
   void begin_from_run();
-  void plan();
-  void report(Eigen::Index num_asked, Eigen::Index num_kept, const Gaussian& drawn_from);
+  void check_limits();
+  void load(const method::State& state);
+  [[nodiscard]] Importance importance() const;
+  [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;
+  void report(const Round& round);
 
   space::Space space_;
   RegressionViOptions options_;
   space::Likelihood likelihood_;
   space::Transform transform_;
+  std::string fingerprint_;  // of prior, data and noise
   PriorExpectation prior_;
   Gaussian start_;
   bool has_jacobians_;
+  Eigen::VectorXd observations_;
 
   // The state.
   std::int64_t round_ = 0;
@@ -132,9 +180,12 @@ class RegressionVi : public method::Method {
   std::size_t current_ = 0;
   std::optional<GaussNewton> gauss_newton_;
   Runs runs_;
+  Eigen::MatrixXd qois_;                      // of `runs_`
+  std::vector<std::int64_t> sampled_rounds_;  // of every batch there
   method::StopReason stop_ = method::StopReason::none;
 
-  std::optional<Surrogate> surrogate_;      // of the last round
+  std::optional<Surrogate> surrogate_;  // of the last round
+  method::RecordedRounds recalled_;
   std::optional<Eigen::MatrixXd> pending_;  // x of the batch that was asked
   method::RoundDiagnostics diagnostics_;
 };

@@ -32,6 +32,8 @@ class Runs {
     return jacobians_[static_cast<std::size_t>(run)];
   }
   [[nodiscard]] const std::vector<Gaussian>& proposals() const { return proposals_; }
+  /// From each proposal: the good runs and those that came to nothing.
+  [[nodiscard]] const std::vector<double>& num_drawn() const { return num_drawn_; }
 
   /// log q of every run less the log density of the mixture of all proposals at it: the balance
   /// heuristic.
@@ -39,6 +41,9 @@ class Runs {
   /// Source: Veach & Guibas 1995, doi:10.1145/218380.218498.
   /// Cost:   O(n d^2); the proposals' densities are kept.
   [[nodiscard]] Eigen::VectorXd log_weights(const Gaussian& q) const;
+
+  /// The log density of the mixture at every run.
+  [[nodiscard]] Eigen::VectorXd log_mixture() const;
 
  private:
   Eigen::Index num_runs_ = 0;
