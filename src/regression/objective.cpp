@@ -37,17 +37,18 @@ MatrixXd floored_precision(const MatrixXd& hessian, const MatrixXd& prior_precis
   return half * values.asDiagonal() * half.transpose();
 }
 
-MatrixXd restricted(const MatrixXd& hessian, Family family) {
-  return family == Family::full ? hessian : MatrixXd(hessian.diagonal().asDiagonal());
-}
-
-/// q after a step of size s from q = N(0, I) in the coordinates z' of q itself.
+/// q after a step of size s from q = N(0, I) in the coordinates z' of q itself. The mean moves with
+/// the whole precision in both families: its optimum does not depend on the metric.
 Gaussian stepped(const Gaussian& from, const VectorXd& gradient, const MatrixXd& precision,
-                 double step) {
+                 Family family, double step) {
   const Index d = from.dimension();
   const MatrixXd mixed = (1.0 - step) * MatrixXd::Identity(d, d) + step * precision;
   const MatrixXd lower = factor_of_inverse(mixed);
-  const Gaussian local{.mean = step * (lower * (lower.transpose() * gradient)), .lower = lower};
+  const Gaussian local{
+      .mean = step * (lower * (lower.transpose() * gradient)),
+      .lower = family == Family::full
+                   ? lower
+                   : MatrixXd(mixed.diagonal().cwiseSqrt().cwiseInverse().asDiagonal())};
   return placed(from, local);
 }
 
@@ -75,14 +76,13 @@ Ascent ascend(const Objective& objective, Family family, double radius) {
   double step = 1.0;
   for (int i = 0; i < most_steps; ++i) {
     const Gaussian q = placed(objective.base, at.local);
-    const MatrixXd prior_precision =
-        restricted(q.lower.transpose() * objective.prior.precision() * q.lower, family);
-    const MatrixXd precision = floored_precision(restricted(here.hessian, family), prior_precision);
+    const MatrixXd prior_precision = q.lower.transpose() * objective.prior.precision() * q.lower;
+    const MatrixXd precision = floored_precision(here.hessian, prior_precision);
     step = std::min(1.0, 2.0 * step);
     bool has_moved = false;
     double gain = 0.0;
     for (; step >= least_step && !has_moved; step *= has_moved ? 1.0 : 0.5) {
-      const Gaussian candidate = stepped(at.local, here.gradient, precision, step);
+      const Gaussian candidate = stepped(at.local, here.gradient, precision, family, step);
       const double distance = kl_from_standard(candidate);
       if (!(distance <= radius)) {
         at.is_limited = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <optional>
 #include <utility>
 
@@ -103,11 +104,34 @@ LinearFit fit_linear(const Centred& data) {
   return best;
 }
 
-/// Regression on all polynomials of degree 2, by their Gram matrices.
+/// The Hermite polynomials of degree 2 at every sample: (z_a^2 - 1) / sqrt 2, then z_a z_b with
+/// a < b; a row per sample.
+MatrixXd second_degree(const MatrixXd& z) {
+  const Index d = z.rows();
+  MatrixXd features(z.cols(), d * (d + 1) / 2);
+  features.leftCols(d) = ((z.array().square() - 1.0) / std::numbers::sqrt2).matrix().transpose();
+  Index column = d;
+  for (Index a = 0; a < d; ++a) {
+    for (Index b = a + 1; b < d; ++b) {
+      features.col(column++) = z.row(a).cwiseProduct(z.row(b)).transpose();
+    }
+  }
+  return features;
+}
+
+/// Regression on all polynomials of degree 2: in the space of the samples, by Gram matrices of the
+/// polynomials, or in that of the polynomials where these are fewer.
 class QuadraticFit {
  public:
-  QuadraticFit(const MatrixXd& z, const Centred& data)
-      : z_(z), roots_(data.roots), values_(data.values) {
+  QuadraticFit(const MatrixXd& z, const Centred& data) : z_(z), roots_(data.roots) {
+    num_values_ = static_cast<double>((z.cols() - 1) * data.values.cols());
+    const Index d = z.rows();
+    const Index num_features = d + d * (d + 1) / 2;
+    if (num_features < z.cols() - 1) {
+      reduce(data.values, num_features);
+      return;
+    }
+    values_ = data.values;
     const MatrixXd gram = z.transpose() * z;
     const VectorXd squares = gram.diagonal();
     linear_ = gram;
@@ -154,13 +178,30 @@ class QuadraticFit {
 
   /// Slopes and curvatures for the variances tried last.
   QuadraticMap map(const Variances& at) {
-    MatrixXd alpha = half_;  // n x m
+    MatrixXd alpha = half_;
     factor_.matrixU().solveInPlace(alpha);
-    alpha = roots_.asDiagonal() * alpha;
     const Index d = z_.rows();
     const Index m = alpha.cols();
-    QuadraticMap map{.offset = VectorXd::Zero(m), .slope = std::exp(at.log_slope) * (z_ * alpha)};
+    QuadraticMap map{.offset = VectorXd::Zero(m), .slope = {}};
     map.curvature.resize(d, d * m);
+    if (is_reduced()) {
+      map.slope = std::exp(at.log_slope) * (upper_.leftCols(d).transpose() * alpha);
+      const MatrixXd second =
+          std::exp(at.log_curvature) * (upper_.rightCols(upper_.cols() - d).transpose() * alpha);
+      for (Index k = 0; k < m; ++k) {
+        Index row = d;
+        for (Index a = 0; a < d; ++a) {
+          map.curvature(a, k * d + a) = std::numbers::sqrt2 * second(a, k);
+          for (Index b = a + 1; b < d; ++b) {
+            map.curvature(a, k * d + b) = map.curvature(b, k * d + a) = second(row, k);
+            ++row;
+          }
+        }
+      }
+      return map;
+    }
+    alpha = roots_.asDiagonal() * alpha;
+    map.slope = std::exp(at.log_slope) * (z_ * alpha);
     const MatrixXd scaled = std::exp(at.log_curvature) * alpha;
     const Eigen::RowVectorXd sums = scaled.colwise().sum();
     for (Index k = 0; k < m; ++k) {
@@ -175,15 +216,40 @@ class QuadraticFit {
 
   /// As of a linear fit, for the variances tried last.
   [[nodiscard]] VectorXd leverage() const {
-    const Index n = roots_.size();
+    // The kernel knows nothing of the constant, which takes its share besides.
+    const Eigen::ArrayXd constant = roots_.array().square() / roots_.squaredNorm();
+    const Index n = values_.rows();
     MatrixXd inverse = MatrixXd::Identity(n, n);
     factor_.matrixL().solveInPlace(inverse);
-    // The kernel knows nothing of the constant, which takes its share besides.
-    return 1.0 - inverse.colwise().squaredNorm().transpose().array() +
-           roots_.array().square() / roots_.squaredNorm();
+    if (is_reduced()) {
+      const MatrixXd turned = inverse * basis_.transpose();
+      return (basis_.rowwise().squaredNorm() - turned.colwise().squaredNorm().transpose()).array() +
+             constant;
+    }
+    return 1.0 - inverse.colwise().squaredNorm().transpose().array() + constant;
   }
 
  private:
+  [[nodiscard]] bool is_reduced() const { return upper_.size() > 0; }
+
+  /// The problem in the coordinates of an orthonormal basis of the polynomials' values.
+  void reduce(const MatrixXd& values, Index num_features) {
+    MatrixXd features(z_.cols(), num_features);
+    features << z_.transpose(), second_degree(z_);
+    const Eigen::RowVectorXd mean =
+        roots_.cwiseAbs2().transpose() * features / roots_.squaredNorm();
+    features = roots_.asDiagonal() * (features.rowwise() - mean);
+    const Eigen::HouseholderQR<MatrixXd> qr(features);
+    basis_ = qr.householderQ() * MatrixXd::Identity(features.rows(), num_features);
+    upper_ = qr.matrixQR().topRows(num_features).triangularView<Eigen::Upper>();
+    values_ = basis_.transpose() * values;
+    outside_ = (values - basis_ * values_).squaredNorm();
+    const Index d = z_.rows();
+    linear_ = upper_.leftCols(d) * upper_.leftCols(d).transpose();
+    const auto second = upper_.rightCols(num_features - d);
+    quadratic_ = second * second.transpose();
+  }
+
   void weight_and_centre(MatrixXd& kernel) const {
     kernel = roots_.asDiagonal() * kernel * roots_.asDiagonal();
     const VectorXd unit = roots_ / roots_.norm();
@@ -203,17 +269,19 @@ class QuadraticFit {
     }
     half_ = factor_.matrixL().solve(values_);
     const auto num_outputs = static_cast<double>(values_.cols());
-    const double num_values = static_cast<double>(values_.rows() - 1) * num_outputs;
-    const double sum = half_.squaredNorm();
-    residual_variance_ = sum / num_values;
+    const double sum = outside_ + half_.squaredNorm();
+    residual_variance_ = sum / num_values_;
     return restricted_log_likelihood(sum, 2.0 * factor_.matrixLLT().diagonal().array().log().sum(),
-                                     num_values, num_outputs);
+                                     num_values_, num_outputs);
   }
 
   const MatrixXd& z_;
   const VectorXd& roots_;
-  const MatrixXd& values_;
-  MatrixXd linear_, quadratic_;  // n x n
+  double num_values_ = 0.0;      // that are independent
+  MatrixXd values_;              // weighted and centred; reduced: their coordinates in the basis
+  MatrixXd linear_, quadratic_;  // Gram matrices, as many rows
+  MatrixXd basis_, upper_;       // reduced: features = basis * upper
+  double outside_ = 0.0;         // sum of squares of the values outside the basis
   Eigen::LLT<MatrixXd> factor_;
   MatrixXd half_;  // L^-1 values
   double residual_variance_ = 0.0;

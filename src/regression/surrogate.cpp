@@ -157,7 +157,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   surrogate.residual_error = std::sqrt(
       weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), chosen.weights));
   const VectorXd misfits = samples.values.colwise().squaredNorm();
-  surrogate.mean_misfit = weighted_mean(misfits, chosen.weights);
+  surrogate.mean_misfit = -2.0 * expected_half_square(fit.map).value;
   if (surrogate.is_exact() && samples.z.cols() > d + 1) {
     return surrogate;
   }
@@ -171,6 +171,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   }
   const Fit correction = fit_polynomial(rest, Degree::quadratic);
   surrogate.correction = correction.map;
+  surrogate.mean_misfit -= 2.0 * correction.map.offset[0];
 
   // What stays unexplained, as it looks to runs that had no part in the fit.
   const VectorXd outside =

@@ -21,10 +21,10 @@ struct RegressionViOptions {
   Family family = Family::full;
   double accuracy = 0.05;
   int max_evaluations = 1000;
-  std::optional<int> sample_size;        // runs per round
-  std::optional<int> first_sample_size;  // the most runs that are drawn from the start
-  std::optional<int> starts;             // the most starts
-  std::optional<double> trust_radius;    // nats
+  std::optional<int> sample_size = {};        // runs per round
+  std::optional<int> first_sample_size = {};  // the most runs that are drawn from the start
+  std::optional<int> starts = {};             // the most starts
+  std::optional<double> trust_radius = {};    // nats
   SamplingMethod sampling_method = SamplingMethod::rqmc;
   DerivativeUse derivatives = DerivativeUse::automatic;
   int num_draws = 1000;

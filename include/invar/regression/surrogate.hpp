@@ -28,7 +28,7 @@ struct Surrogate {
   double log_likelihood_error = 0.0;  // the same of the log-likelihood after the correction, nats
   double mean_error = 0.0;   // standard error of the mean, in standard deviations of the base
   double std_error = 0.0;    // relative standard error of the standard deviations
-  double mean_misfit = 0.0;  // weighted mean of |r|^2
+  double mean_misfit = 0.0;  // mean of |r|^2 under the base
 
   /// The standard error of an ELBO that comes from it, nats.
   [[nodiscard]] double elbo_error() const;
