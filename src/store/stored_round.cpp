@@ -39,18 +39,6 @@ std::optional<std::string> first_difference(const std::string& name, const Eigen
   return std::nullopt;
 }
 
-bool same_numbers(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  return a.cols() == b.cols() &&
-         (a.cols() == 0 ||
-          (a.rows() == b.rows() &&
-           std::equal(a.reshaped().begin(), a.reshaped().end(), b.reshaped().begin(), same_bits)));
-}
-
-bool same_wanted(const method::WantedDerivatives& a, const method::WantedDerivatives& b) {
-  return a.jacobian == b.jacobian && same_numbers(a.directions, b.directions) &&
-         same_numbers(a.weights, b.weights);
-}
-
 /// The scalars by name; NaN is what history has where there is none.
 std::map<std::string, double> by_name(const std::vector<std::pair<std::string, double>>& scalars) {
   return {scalars.begin(), scalars.end()};
@@ -172,7 +160,7 @@ bool is_round_of(const StoredRound& round, const method::Batch& batch) {
       batch_hash(round.batch()) == batch_hash(batch) && round.batch().first_id == batch.first_id;
   for (Eigen::Index sample = 0; is_same && sample < round.num_samples(); ++sample) {
     is_same = !round.has(sample) || round.facts(sample).status != method::Status::ok ||
-              same_wanted(round.batch().wanted_of(sample), batch.wanted_of(sample));
+              method::is_same(round.batch().wanted_of(sample), batch.wanted_of(sample));
   }
   return is_same;
 }
