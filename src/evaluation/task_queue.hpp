@@ -19,6 +19,9 @@ class TaskQueue {
   /// @param has_other  another group could run what failed on this one
   std::optional<std::size_t> take(int group, bool has_other);
 
+  /// Counts an attempt on `group`: of a task that is at work there before it was ever taken.
+  void begun(std::size_t task, int group);
+
   /// Tasks that are run in one go, at most `most`; empty where `take` gives none. What is repeated
   /// is alone: it may be what made the others fail.
   std::vector<std::size_t> take_several(std::size_t most, int group, bool has_other);
@@ -35,6 +38,7 @@ class TaskQueue {
   struct Task {
     int attempts = 0;
     int last_group = -1;
+    bool was_taken = false;
   };
 
   std::vector<Task> tasks_;
