@@ -121,6 +121,8 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   kept.group = evaluation.group;
   kept.attempts = evaluation.attempts;
   kept.host = evaluation.host;
+  kept.ran_ahead = evaluation.ran_ahead;
+  num_ran_ahead_ += evaluation.ran_ahead ? 1 : 0;
   finished_[static_cast<std::size_t>(sample)] = finished;
   ++num_recorded_;
   num_failed_ += is_failure(evaluation.status) ? 1 : 0;
@@ -135,6 +137,7 @@ void StoredRound::forget(Eigen::Index sample) {
   finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
   --num_recorded_;
   num_failed_ -= is_failure(facts(sample).status) ? 1 : 0;
+  num_ran_ahead_ -= facts(sample).ran_ahead ? 1 : 0;
 }
 
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
