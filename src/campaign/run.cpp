@@ -33,7 +33,7 @@ void offer_what_may_come_next(const Parts& parts) {
                           store.record_ahead(question, found);
                         }};
     offer.samples = parts.store.samples_to_run_ahead(offer.batch);
-    parts.evaluator.offer(std::move(offer));
+    parts.evaluator.offer(offer);
   }
 }
 

@@ -307,8 +307,8 @@ bool PoolEvaluator::runs_ahead() const {
   return options_.run_ahead && num_usable_groups() > 1 && run_times_.mean_s() >= dear_s;
 }
 
-void PoolEvaluator::offer(method::Offer offer) {
-  offer_ = std::move(offer);
+void PoolEvaluator::offer(const method::Offer& offer) {
+  offer_ = offer;
   next_offered_ = 0;
   std::erase_if(offer_.samples, [this](Eigen::Index sample) {
     return find_ahead(offer_.batch.question(sample)).job != nullptr;

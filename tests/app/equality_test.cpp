@@ -1,6 +1,7 @@
 // The same answer, whatever the ranks, groups, stops and kills.
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <random>
@@ -8,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +193,7 @@ TEST_F(CampaignEquality, HoldsForKillsAtRandomMoments) {
   std::atomic<std::int64_t> num_repeated = 0;
   std::atomic<std::int64_t> num_asked_later = 0;
   std::vector<std::thread> lanes;
+  lanes.reserve(num_victims);
   for (int lane = 0; lane < num_victims; ++lane) {
     lanes.emplace_back([&, lane] {
       const Victim& whole = uninterrupted[static_cast<std::size_t>(lane % 2)];

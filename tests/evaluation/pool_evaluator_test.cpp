@@ -213,7 +213,7 @@ void offer(method::Evaluator& evaluator, const std::vector<double>& xs, Ahead& a
     EXPECT_FALSE(ahead.contains(question.point[0])) << "was run twice";
     ahead[question.point[0]] = evaluation;
   };
-  evaluator.offer(std::move(offer));
+  evaluator.offer(offer);
 }
 
 method::Batch batch_at(double x) {

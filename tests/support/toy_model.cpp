@@ -9,6 +9,7 @@
 #include <random>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace invar::test {
 namespace {
@@ -33,8 +34,8 @@ double seconds_of_run(const ToyOptions& options, double x) {
 
 class ToyModel final : public model::Model {
  public:
-  ToyModel(const ToyOptions& options, const model::ProblemSizes& sizes)
-      : options_(options), sizes_(sizes) {}
+  ToyModel(const ToyOptions& options, model::ProblemSizes sizes)
+      : options_(options), sizes_(std::move(sizes)) {}
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }

@@ -51,7 +51,7 @@ class PoolEvaluator : public method::Evaluator {
   [[nodiscard]] bool runs_ahead() const override;
 
   /// For the next `evaluate`; its sink may be called until the last `evaluate` or `settle`.
-  void offer(method::Offer offer) override;
+  void offer(const method::Offer& offer) override;
   void settle() override;
   [[nodiscard]] int num_running_ahead() const override;
 

@@ -46,7 +46,7 @@ class Evaluator {
   /// asked for meanwhile it belongs to that batch, as if it had begun then.
   ///
   /// Failure: a run that failed is handed over, and not repeated.
-  virtual void offer(Offer /*offer*/) {}
+  virtual void offer(const Offer& /*offer*/) {}
 
   /// Waits for the runs that nobody has asked for, as far as there is time.
   virtual void settle() {}
