@@ -200,14 +200,14 @@ class PoolEvaluator::Round {
   }
 
   void take_reply(const parallel::TaskPool::Reply& reply) {
-    const Call call = take_call(reply.ticket);
+    Call call = take_call(reply.ticket);
     auto run = decode_reply(reply.bytes);
     if (!run || run->results.size() != call.jobs.size()) {
       run = all_failed(call, Status::transport,
                        fmt::format("a reply of {} bytes is unreadable", reply.bytes.size()), 0.0);
     }
     owner_.run_times_.add(run->wall_seconds);
-    finish(call, *std::move(run));
+    finish(std::move(call), *std::move(run));
   }
 
   void take_loss(const parallel::TaskPool::Loss& loss) {
@@ -219,11 +219,12 @@ class PoolEvaluator::Round {
         }
       });
     }
-    const Call call = take_call(loss.running);
+    Call call = take_call(loss.running);
     const double timeout_s = *owner_.options_.timeout_s;
-    finish(call, all_failed(call, Status::timeout,
-                            fmt::format("no answer within {} s (evaluation.timeout_s)", timeout_s),
-                            timeout_s));
+    ModelRun run = all_failed(
+        call, Status::timeout,
+        fmt::format("no answer within {} s (evaluation.timeout_s)", timeout_s), timeout_s);
+    finish(std::move(call), std::move(run));
   }
 
   static ModelRun all_failed(const Call& call, Status status, const std::string& message,
@@ -234,14 +235,18 @@ class PoolEvaluator::Round {
   }
 
   /// Keeps the groups busy, then hands the outcomes over; what is to be repeated is not.
-  void finish(const Call& call, ModelRun run) {
+  void finish(Call call, ModelRun run) {
     std::vector<bool> is_repeated(call.jobs.size());
     for (std::size_t i = 0; i < call.jobs.size(); ++i) {
-      const auto& task = call.jobs[i].task;
-      is_repeated[i] = task && !owner_.has_lost_all_groups() &&
-                       queue_.attempts(*task) <= num_retries(run, i, owner_.options_.retries);
+      Job& job = call.jobs[i];
+      if (job.task && job.ahead && run.results[i].status != Status::ok) {
+        queue_.disregard(*job.task);  // as if it had never been run
+        job.task.reset();
+      }
+      is_repeated[i] = job.task && !owner_.has_lost_all_groups() &&
+                       queue_.attempts(*job.task) <= num_retries(run, i, owner_.options_.retries);
       if (is_repeated[i]) {
-        queue_.repeat(*task);
+        queue_.repeat(*job.task);
       }
     }
     fill(call.group);
@@ -257,13 +262,12 @@ class PoolEvaluator::Round {
       auto evaluation = to_evaluation(std::move(run.results[i]), run.wall_seconds);
       evaluation.group = call.group;
       evaluation.host = owner_.groups_->host_of_group(call.group);
+      evaluation.ran_ahead = ahead.has_value();
       if (task) {
         evaluation.attempts = queue_.attempts(*task);
-        evaluation.ran_ahead = ahead.has_value();
         --num_open_;
         sink_(samples_[*task], std::move(evaluation));
       } else {
-        evaluation.ran_ahead = true;
         owner_.offer_.sink(*ahead, evaluation);
       }
     }

@@ -49,6 +49,11 @@ std::vector<std::size_t> TaskQueue::take_several(std::size_t most, int group, bo
   return tasks;
 }
 
+void TaskQueue::disregard(std::size_t task) {
+  --tasks_[task].attempts;
+  again_.push_back(task);
+}
+
 void TaskQueue::put_back(std::size_t task) {
   --tasks_[task].attempts;
   tasks_[task].last_group = -1;

@@ -29,6 +29,9 @@ class TaskQueue {
   /// A failed attempt is to be repeated, on another group if possible.
   void repeat(std::size_t task) { again_.push_back(task); }
 
+  /// A failed attempt that does not count; the task is to be run on another group if possible.
+  void disregard(std::size_t task);
+
   /// An attempt that was never begun.
   void put_back(std::size_t task);
 

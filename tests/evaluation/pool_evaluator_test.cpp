@@ -367,32 +367,56 @@ TEST_F(PoolEvaluatorTest, WritesOffAGroupThatHangsInARunAhead) {
   });
 }
 
-TEST_F(PoolEvaluatorTest, RepeatsARunAheadThatFailsOnceItIsAskedFor) {
-  if (num_groups() < 2) {
-    GTEST_SKIP() << "needs 2 groups";
-  }
-  // The last group fails, slowly; points go to the first ones first.
-  const auto make_function = [this](const parallel::Groups& groups) {
+/// The second group, which gets what is run ahead first, fails or hangs; the others are sound.
+auto fail_on_second_group(bool hangs) {
+  return [hangs](const parallel::Groups& groups) {
     const bool is_broken = groups.index() == 1;
-    return [is_broken](const Eigen::VectorXd& x) -> model::ModelResult {
-      sleep_s(x[0]);
+    return [is_broken, hangs](const Eigen::VectorXd& x) -> model::ModelResult {
+      sleep_s(is_broken && hangs ? 1.5 : x[0]);
       return is_broken ? model::ModelResult{.status = invar::Status::model_failed,
                                             .message = "broken",
                                             .qois = {}}
                        : succeed(x);
     };
   };
-  run({.retries = 1}, make_function, [&](method::Evaluator& evaluator) {
+}
+
+TEST_F(PoolEvaluatorTest, MakesARunAheadAgainThatFailedOnceItIsAskedFor) {
+  if (num_groups() < 2) {
+    GTEST_SKIP() << "needs 2 groups";
+  }
+  run({}, fail_on_second_group(false), [&](method::Evaluator& evaluator) {
     Ahead ahead;
     offer(evaluator, {0.3}, ahead);
     collect(evaluator, batch_at(0.05));
 
     const Collected collected = collect(evaluator, batch_at(0.3));
 
+    EXPECT_THAT(collected.num_calls, Each(1));
     EXPECT_EQ(collected.evaluations[0].status, method::Status::ok);
-    EXPECT_EQ(collected.evaluations[0].attempts, 2);
+    EXPECT_EQ(collected.evaluations[0].attempts, 1);
     EXPECT_FALSE(collected.evaluations[0].ran_ahead);
-    EXPECT_TRUE(ahead.empty());
+    ASSERT_TRUE(ahead.contains(0.3));
+    EXPECT_EQ(ahead[0.3].status, method::Status::model_failed);
+  });
+}
+
+TEST_F(PoolEvaluatorTest, TakesNoTimeoutOfARunAheadForAnAnswer) {
+  if (num_groups() < 2) {
+    GTEST_SKIP() << "needs 2 groups";
+  }
+  run({.timeout_s = 0.5}, fail_on_second_group(true), [&](method::Evaluator& evaluator) {
+    Ahead ahead;
+    offer(evaluator, {0.1}, ahead);
+    collect(evaluator, batch_at(0.05));
+
+    const Collected collected = collect(evaluator, batch_at(0.1));
+
+    EXPECT_EQ(dynamic_cast<PoolEvaluator&>(evaluator).num_lost_groups(), 1);
+    EXPECT_EQ(collected.evaluations[0].status, method::Status::ok);
+    EXPECT_EQ(collected.evaluations[0].attempts, 1);
+    ASSERT_TRUE(ahead.contains(0.1));
+    EXPECT_EQ(ahead[0.1].status, method::Status::timeout);
   });
 }
 

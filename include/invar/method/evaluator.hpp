@@ -43,9 +43,10 @@ class Evaluator {
   /// Offers points to those who are idle while a batch is evaluated, in place of what was offered
   /// before. Never at the cost of what is asked; `evaluate` does not wait for such a run, which
   /// goes on and is handed to the offer's sink by a later `evaluate` or `settle`. When its point is
-  /// asked for meanwhile it belongs to that batch, as if it had begun then.
+  /// asked for meanwhile it is waited for and, when it is good, handed to that batch instead.
   ///
-  /// Failure: a run that failed is handed over, and not repeated.
+  /// Failure: a run that failed is handed to the offer's sink and not repeated; when its point is
+  ///          asked for, it is run as if it never had been.
   virtual void offer(const Offer& /*offer*/) {}
 
   /// Waits for the runs that nobody has asked for, as far as there is time.
