@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include <gmock/gmock.h>
+
 #include "invar/core/random.hpp"
 #include "vi/linear_problem.hpp"
 
