@@ -101,6 +101,8 @@ std::string show_json(const std::filesystem::path& directory) {
       {"rounds", summary.num_rounds},
       {"evaluations", summary.num_evaluations},
       {"failed", summary.num_failed},
+      {"ran_ahead", summary.num_ran_ahead},
+      {"asked_later", summary.num_asked_later},
       {"posterior", nullptr},
       {"elbo", nullptr},
       {"normalised_elbo", nullptr},
@@ -138,6 +140,10 @@ std::string show_text(const std::filesystem::path& directory) {
   text += fmt::format("rounds        {}\n", summary.num_rounds);
   text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
                       summary.num_failed, summary.num_journalled);
+  if (summary.num_ran_ahead > 0) {
+    text += fmt::format("ran ahead     {} runs on idle groups; {} of them were asked for later\n",
+                        summary.num_ran_ahead, summary.num_asked_later);
+  }
   if (summary.num_failed > 0) {
     text += "failures      `invar show DIR --failures` says how, where and when\n";
   }

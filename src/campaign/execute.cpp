@@ -173,6 +173,9 @@ int drive(const Study& study, const Request& request, const Opened& opened,
   parts.observers.push_back(&refresher);
   try {
     LoopResult result = run(parts);
+    if (result.stop_reason == StopReason::stopped_early) {
+      workforce.evaluator.settle();  // what runs may be asked for when the campaign goes on
+    }
     store.close_segment(method);
     write_view(result.stop_reason);
     if (stop.has_end() && result.stop_reason == StopReason::stopped_early &&
@@ -185,6 +188,12 @@ int drive(const Study& study, const Request& request, const Opened& opened,
     request.say(fmt::format(
         "{}: {}{}{}; see `invar show {}`", ending, method::stop_reason_name(result.stop_reason),
         result.message.empty() ? "" : "; ", result.message, request.directory.string()));
+    if (const int num_groups = workforce.evaluator.num_running_ahead(); num_groups > 0) {
+      request.say(
+          fmt::format("all is written; {} groups are still at a run ahead that nobody needs any "
+                      "more: they have {:.0f} s to end it, then the job is ended without them",
+                      num_groups, patience_with_runs_ahead_s));
+    }
     return exit_code;
   } catch (const Error& error) {
     status.write_if_possible("failed", error.what());

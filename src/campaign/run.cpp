@@ -24,6 +24,19 @@ struct Evaluated {
   bool is_complete = true;
 };
 
+/// Whoever would be idle meanwhile may run what is asked next. It is put on record beside the
+/// evaluations, and counts once `begin_batch` is asked for that very point.
+void offer_what_may_come_next(const Parts& parts) {
+  if (parts.evaluator.runs_ahead()) {
+    method::Offer offer{.batch = parts.method.ahead(),
+                        .sink = [&store = parts.store](const auto& question, const auto& found) {
+                          store.record_ahead(question, found);
+                        }};
+    offer.samples = parts.store.samples_to_run_ahead(offer.batch);
+    parts.evaluator.offer(offer);
+  }
+}
+
 /// The outcomes of a batch, in index order: what is on record first, then the model's answers,
 /// each recorded before anybody else sees it.
 Evaluated evaluate(const Batch& batch, const Parts& parts) {
@@ -39,6 +52,7 @@ Evaluated evaluate(const Batch& batch, const Parts& parts) {
     observer->on_batch(batch, num_recorded);
   }
   if (!missing.empty()) {
+    offer_what_may_come_next(parts);
     parts.evaluator.evaluate(batch, missing, [&](Eigen::Index sample, Evaluation evaluation) {
       parts.store.record(batch, sample, evaluation);
       for (method::Observer* observer : parts.observers) {

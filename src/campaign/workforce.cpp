@@ -56,7 +56,10 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       failure = std::current_exception();
     }
     if (pool != nullptr) {
-      pool->shut_down(stop.is_due() ? patience_at_the_end_s : patience_s);
+      const bool has_runs_ahead = !failure && pool->num_running_ahead() > 0;
+      pool->shut_down(stop.is_due()    ? patience_at_the_end_s
+                      : has_runs_ahead ? patience_with_runs_ahead_s
+                                       : patience_s);
       if (pool->must_abort()) {
         // The others cannot be waited for; MPI still reads the buffers of what was sent to them.
         std::ignore = evaluator.release();

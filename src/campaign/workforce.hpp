@@ -10,6 +10,9 @@
 
 namespace invar::campaign {
 
+/// How long groups may take at the end over runs ahead that are of no use any more, in seconds.
+inline constexpr double patience_with_runs_ahead_s = 60.0;
+
 /// What rank 0 does while the others run the model for it.
 struct ManagerWork {
   /// Before the work; what it throws is thrown on all ranks.

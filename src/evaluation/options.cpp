@@ -91,6 +91,11 @@ const options::Table<EvaluationOptions>& evaluation_table() {
       options::real("failure_budget", &EvaluationOptions::failure_budget, Range::between(0, 1),
                     "largest failed share of a batch; beyond it the campaign ends"),
       deadline_row(),
+      options::boolean(
+          "run_ahead", &EvaluationOptions::run_ahead,
+          "groups that would be idle run points that the method may ask next (`run_vi`: the "
+          "smaller "
+          "step of its line search); such a run counts only when that very point is asked for"),
   });
   return table;
 }

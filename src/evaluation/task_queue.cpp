@@ -14,13 +14,21 @@ std::optional<std::size_t> TaskQueue::take(int group, bool has_other) {
     taken = *found;
     again_.erase(found);
   } else if (next_ < tasks_.size()) {
-    taken = next_++;
+    taken = next_;
   } else {
     return std::nullopt;
   }
-  ++tasks_[taken].attempts;
-  tasks_[taken].last_group = group;
+  begun(taken, group);
   return taken;
+}
+
+void TaskQueue::begun(std::size_t task, int group) {
+  ++tasks_[task].attempts;
+  tasks_[task].last_group = group;
+  tasks_[task].was_taken = true;
+  while (next_ < tasks_.size() && tasks_[next_].was_taken) {
+    ++next_;
+  }
 }
 
 std::vector<std::size_t> TaskQueue::take_several(std::size_t most, int group, bool has_other) {
@@ -39,6 +47,11 @@ std::vector<std::size_t> TaskQueue::take_several(std::size_t most, int group, bo
     }
   }
   return tasks;
+}
+
+void TaskQueue::disregard(std::size_t task) {
+  --tasks_[task].attempts;
+  again_.push_back(task);
 }
 
 void TaskQueue::put_back(std::size_t task) {

@@ -19,12 +19,18 @@ class TaskQueue {
   /// @param has_other  another group could run what failed on this one
   std::optional<std::size_t> take(int group, bool has_other);
 
+  /// Counts an attempt on `group`: of a task that is at work there before it was ever taken.
+  void begun(std::size_t task, int group);
+
   /// Tasks that are run in one go, at most `most`; empty where `take` gives none. What is repeated
   /// is alone: it may be what made the others fail.
   std::vector<std::size_t> take_several(std::size_t most, int group, bool has_other);
 
   /// A failed attempt is to be repeated, on another group if possible.
   void repeat(std::size_t task) { again_.push_back(task); }
+
+  /// A failed attempt that does not count; the task is to be run on another group if possible.
+  void disregard(std::size_t task);
 
   /// An attempt that was never begun.
   void put_back(std::size_t task);
@@ -35,6 +41,7 @@ class TaskQueue {
   struct Task {
     int attempts = 0;
     int last_group = -1;
+    bool was_taken = false;
   };
 
   std::vector<Task> tasks_;

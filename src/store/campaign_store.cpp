@@ -30,6 +30,9 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// So many rounds later nobody asks for a run that was made ahead.
+constexpr std::int64_t most_rounds_ahead = 8;
+
 /// Whether a run took as long as runs take; a crash may come early.
 bool tells_run_time(method::Status status) {
   return status == method::Status::ok || status == method::Status::timeout;
@@ -43,7 +46,8 @@ fs::path checked(fs::path directory) {
 }  // namespace
 
 /// Rounds are in three places: told and closed ones in history; `pending_` ones, which the journal
-/// has, in memory; and of history the segment that is being replayed, in `replayed_`.
+/// has, in memory; and of history the segment that is being replayed, in `replayed_`. Runs made
+/// ahead are in memory and in the journal until they are asked for or too old, then in history.
 class CampaignStore::Impl {
  public:
   Impl(fs::path directory, const StoreOptions& options)
@@ -52,6 +56,7 @@ class CampaignStore::Impl {
         lock_(directory_, options.lock_timeout_s),
         found_(recover(directory_)),
         pending_(std::exchange(found_.pending, {})),
+        speculative_(std::exchange(found_.speculative, SpeculativeRuns())),
         syncer_(options.fsync_interval_s) {
     INVAR_EXPECTS(options.restart_files_to_keep >= 1);
     protected_restart_ = read_sealed_manifest(directory_).first_round;
@@ -62,10 +67,15 @@ class CampaignStore::Impl {
     for (const HistoryEntry& entry : found_.history) {
       num_evaluations_ += entry.num_evaluations;
       num_failed_ += entry.num_failed;
+      num_ran_ahead_ += entry.num_ran_ahead + entry.num_speculative;
+      num_asked_later_ += entry.num_ran_ahead;
     }
+    num_ran_ahead_ += std::ssize(speculative_.all());
     for (const StoredRound& round : pending_) {
       num_evaluations_ += round.num_recorded();
       num_failed_ += round.num_failed();
+      num_ran_ahead_ += round.num_ran_ahead();
+      num_asked_later_ += round.num_ran_ahead();
       write_capsules(round);
     }
     open_journal();
@@ -87,6 +97,9 @@ class CampaignStore::Impl {
     std::vector<std::optional<method::Evaluation>> answers(
         static_cast<std::size_t>(round->num_samples()));
     for (Eigen::Index sample = 0; sample < round->num_samples(); ++sample) {
+      if (!round->has(sample) || is_to_retry(*round, sample)) {
+        answer_from_run_ahead(*round, batch.question(sample), sample);
+      }
       if (round->has(sample) && !is_to_retry(*round, sample)) {
         answers[static_cast<std::size_t>(sample)] = round->evaluation(sample);
       }
@@ -95,28 +108,39 @@ class CampaignStore::Impl {
     return answers;
   }
 
+  [[nodiscard]] std::vector<Eigen::Index> samples_to_run_ahead(const method::Batch& batch) const {
+    std::vector<Eigen::Index> samples;
+    for (Eigen::Index sample = 0; sample < batch.points.cols(); ++sample) {
+      if (speculative_.find(batch.question(sample)) == nullptr) {
+        samples.push_back(sample);
+      }
+    }
+    return samples;
+  }
+
+  void record_ahead(const method::Question& question, const method::Evaluation& evaluation) {
+    INVAR_EXPECTS(evaluation.ran_ahead);
+    SpeculativeRun run{.number = speculative_.next_number(),
+                       .round = next_round_,
+                       .question = question,
+                       .evaluation = evaluation,
+                       .finished = seconds_since_1970()};
+    journal_->add_speculative(run);
+    speculative_.add(std::move(run));
+    ++num_ran_ahead_;
+  }
+
   void record(const method::Batch& batch, Eigen::Index sample,
               const method::Evaluation& evaluation) {
     INVAR_EXPECTS(batch.round == begun_round_ && batch.round >= found_.history_end());
     StoredRound& round = pending_.back();
     INVAR_EXPECTS(round.round() == batch.round && !round.row && round.fits(evaluation) &&
                   (!round.has(sample) || is_to_retry(round, sample)));
-    const double finished = seconds_since_1970();
-    journal_->add_evaluation(batch.round, sample, evaluation, finished);
-    if (round.has(sample)) {
-      const method::Status round_status = round.facts(sample).status;
-      round.forget(sample);
-      --num_evaluations_;
-      num_failed_ -= is_failure(round_status) ? 1 : 0;
-      remove_capsule(directory_, batch.first_id + sample);
-    }
-    round.set(sample, evaluation, finished);
-    ++num_evaluations_;
-    if (is_failure(evaluation.status)) {
-      ++num_failed_;
-      has_unsynced_capsules_ = true;
-      write_capsule(directory_, round.batch(), sample, evaluation, finished);
-    }
+    num_ran_ahead_ += evaluation.ran_ahead ? 1 : 0;
+    add(round, {.round = batch.round,
+                .sample = sample,
+                .finished = seconds_since_1970(),
+                .evaluation = evaluation});
   }
 
   [[nodiscard]] std::int64_t num_to_retry() const {
@@ -181,8 +205,10 @@ class CampaignStore::Impl {
         sync_capsules(directory_);
       }
       const auto end = pending_.begin() + num_told;
+      Segment segment = gather({pending_.begin(), end});
+      segment.speculative = gather(speculative_.take_older_than(next_round_ - most_rounds_ahead));
       found_.history.push_back(
-          write_history(directory_, found_.next_number(), gather({pending_.begin(), end})));
+          write_history(directory_, found_.next_number(), segment, speculative_.first_number()));
       pending_.erase(pending_.begin(), end);
     }
     if (restart_rounds_ != next_round_) {
@@ -198,11 +224,14 @@ class CampaignStore::Impl {
 
   void write_view(const View& view) const {
     Segment pending = gather(pending_);
+    pending.speculative = gather(speculative_.all());
     ViewFile::Size size{.num_evaluations = std::ssize(pending.evaluations.id),
                         .num_rounds = found_.history_end() + std::ssize(pending.rounds.round)};
+    size.num_speculative = std::ssize(pending.speculative.id);
     size.derivatives = counts_of(pending.derivatives);
     for (const HistoryEntry& entry : found_.history) {
       size.num_evaluations += entry.num_evaluations;
+      size.num_speculative += entry.num_speculative;
       size.derivatives += entry.derivatives;
     }
     ViewFile file(directory_ / "campaign.h5", view, size);
@@ -242,9 +271,48 @@ class CampaignStore::Impl {
   [[nodiscard]] std::int64_t num_rounds() const { return next_round_; }
   [[nodiscard]] std::int64_t num_evaluations() const { return num_evaluations_; }
   [[nodiscard]] std::int64_t num_failed() const { return num_failed_; }
+  [[nodiscard]] std::int64_t num_ran_ahead() const { return num_ran_ahead_; }
+  [[nodiscard]] std::int64_t num_asked_later() const { return num_asked_later_; }
   [[nodiscard]] double elapsed_seconds() const { return elapsed_seconds_; }
 
  private:
+  /// Journals an answer, which may take the place of one that is to be repeated.
+  void add(StoredRound& round, const EvaluationRecord& record) {
+    const std::int64_t id = round.batch().first_id + record.sample;
+    journal_->add_evaluation(record);
+    if (round.has(record.sample)) {
+      num_failed_ -= is_failure(round.facts(record.sample).status) ? 1 : 0;
+      --num_evaluations_;
+      round.forget(record.sample);
+      remove_capsule(directory_, id);
+    }
+    round.set(record.sample, record.evaluation, record.finished);
+    ++num_evaluations_;
+    num_asked_later_ += record.evaluation.ran_ahead ? 1 : 0;
+    if (is_failure(record.evaluation.status)) {
+      ++num_failed_;
+      has_unsynced_capsules_ = true;
+      write_capsule(directory_, round.batch(), record.sample, record.evaluation, record.finished);
+    }
+  }
+
+  /// Makes an evaluation of a good run that was made ahead, if there is one. What failed is run
+  /// again, as often as the study says.
+  void answer_from_run_ahead(StoredRound& round, const method::Question& question,
+                             Eigen::Index sample) {
+    const SpeculativeRun* run = speculative_.find(question);
+    if (run != nullptr && run->evaluation.status == method::Status::ok &&
+        round.fits(run->evaluation)) {
+      const std::int64_t number = run->number;
+      add(round, {.round = round.round(),
+                  .sample = sample,
+                  .finished = run->finished,
+                  .evaluation = run->evaluation,
+                  .speculative = number});
+      speculative_.take(number);
+    }
+  }
+
   /// @pre round.has(sample)
   [[nodiscard]] bool is_to_retry(const StoredRound& round, Eigen::Index sample) const {
     return options_.retry_failed && !round.row && can_be_retried(round.facts(sample).status);
@@ -305,7 +373,8 @@ class CampaignStore::Impl {
   void open_journal() {
     const std::int64_t number = found_.next_number();
     if (found_.journals != std::vector{number} || std::exchange(found_.has_holes, false)) {
-      const std::uint64_t bytes = write_journal(journal_path(directory_, number), pending_);
+      const std::uint64_t bytes =
+          write_journal(journal_path(directory_, number), pending_, speculative_);
       journal_.reset();
       journal_.emplace(journal_path(directory_, number), bytes, syncer_);
       for (const std::int64_t old : found_.journals) {
@@ -324,12 +393,15 @@ class CampaignStore::Impl {
   Recovered found_;  // its history and journals are kept up to date
   std::vector<StoredRound> pending_;
   std::vector<StoredRound> replayed_;
+  SpeculativeRuns speculative_;
   std::int64_t next_round_ = 0;
   std::int64_t begun_round_ = -1;
   std::int64_t restart_rounds_ = 0;     // of the newest restart file; 0 needs none
   std::int64_t protected_restart_ = 0;  // the newest study begins with this restart file
   std::int64_t num_evaluations_ = 0;
   std::int64_t num_failed_ = 0;
+  std::int64_t num_ran_ahead_ = 0;
+  std::int64_t num_asked_later_ = 0;  // of them
   double elapsed_seconds_ = 0.0;
   bool has_unsynced_capsules_ = false;
   std::chrono::steady_clock::time_point segment_opened_ = std::chrono::steady_clock::now();
@@ -389,6 +461,15 @@ void CampaignStore::record(const method::Batch& batch, Eigen::Index sample,
   impl_->record(batch, sample, evaluation);
 }
 
+std::vector<Eigen::Index> CampaignStore::samples_to_run_ahead(const method::Batch& batch) const {
+  return impl_->samples_to_run_ahead(batch);
+}
+
+void CampaignStore::record_ahead(const method::Question& question,
+                                 const method::Evaluation& evaluation) {
+  impl_->record_ahead(question, evaluation);
+}
+
 void CampaignStore::commit(std::int64_t round, const method::RoundDiagnostics& diagnostics,
                            double seconds, const method::Method& told) {
   impl_->commit(round, diagnostics, seconds, told);
@@ -420,6 +501,12 @@ std::int64_t CampaignStore::num_evaluations() const {
 }
 std::int64_t CampaignStore::num_failed() const {
   return impl_->num_failed();
+}
+std::int64_t CampaignStore::num_ran_ahead() const {
+  return impl_->num_ran_ahead();
+}
+std::int64_t CampaignStore::num_asked_later() const {
+  return impl_->num_asked_later();
 }
 std::int64_t CampaignStore::num_to_retry() const {
   return impl_->num_to_retry();

@@ -14,37 +14,58 @@ namespace {
 
 constexpr const char* kind = "history";
 
+void write_runs(hid_t file, const std::string& table, const RunColumns& columns) {
+  h5::write(file, table + "/id", columns.id);
+  h5::write(file, table + "/round", columns.round);
+  h5::write_samples(file, table + "/parameters", columns.parameters);
+  h5::write_samples(file, table + "/qois", columns.qois);
+  h5::write(file, table + "/status", columns.status);
+  h5::write(file, table + "/message", columns.message);
+  h5::write(file, table + "/wall_seconds", columns.wall_seconds);
+  h5::write(file, table + "/started", columns.started);
+  h5::write(file, table + "/finished", columns.finished);
+  h5::write(file, table + "/group", columns.group);
+  h5::write(file, table + "/host", columns.host);
+}
+
 void write_evaluations(hid_t file, const EvaluationColumns& columns) {
-  h5::write(file, "evaluations/id", columns.id);
-  h5::write(file, "evaluations/round", columns.round);
+  write_runs(file, "evaluations", columns);
   h5::write(file, "evaluations/sample", columns.sample);
-  h5::write_samples(file, "evaluations/parameters", columns.parameters);
-  h5::write_samples(file, "evaluations/qois", columns.qois);
-  h5::write(file, "evaluations/status", columns.status);
-  h5::write(file, "evaluations/message", columns.message);
-  h5::write(file, "evaluations/wall_seconds", columns.wall_seconds);
-  h5::write(file, "evaluations/started", columns.started);
-  h5::write(file, "evaluations/finished", columns.finished);
-  h5::write(file, "evaluations/group", columns.group);
-  h5::write(file, "evaluations/host", columns.host);
   h5::write(file, "evaluations/attempts", columns.attempts);
+  h5::write(file, "evaluations/ran_ahead", columns.ran_ahead);
+}
+
+void read_runs(hid_t file, const std::string& table, RunColumns& columns) {
+  columns.id = h5::read<std::int64_t>(file, table + "/id");
+  columns.round = h5::read<std::int64_t>(file, table + "/round");
+  columns.parameters = h5::read_samples(file, table + "/parameters");
+  columns.qois = h5::read_samples(file, table + "/qois");
+  columns.status = h5::read<std::uint8_t>(file, table + "/status");
+  columns.message = h5::read<std::string>(file, table + "/message");
+  columns.wall_seconds = h5::read<double>(file, table + "/wall_seconds");
+  columns.started = h5::read<double>(file, table + "/started");
+  columns.finished = h5::read<double>(file, table + "/finished");
+  columns.group = h5::read<std::int32_t>(file, table + "/group");
+  columns.host = h5::read<std::string>(file, table + "/host");
 }
 
 EvaluationColumns read_evaluations(hid_t file) {
   EvaluationColumns columns;
-  columns.id = h5::read<std::int64_t>(file, "evaluations/id");
-  columns.round = h5::read<std::int64_t>(file, "evaluations/round");
+  read_runs(file, "evaluations", columns);
   columns.sample = h5::read<std::int64_t>(file, "evaluations/sample");
-  columns.parameters = h5::read_samples(file, "evaluations/parameters");
-  columns.qois = h5::read_samples(file, "evaluations/qois");
-  columns.status = h5::read<std::uint8_t>(file, "evaluations/status");
-  columns.message = h5::read<std::string>(file, "evaluations/message");
-  columns.wall_seconds = h5::read<double>(file, "evaluations/wall_seconds");
-  columns.started = h5::read<double>(file, "evaluations/started");
-  columns.finished = h5::read<double>(file, "evaluations/finished");
-  columns.group = h5::read<std::int32_t>(file, "evaluations/group");
-  columns.host = h5::read<std::string>(file, "evaluations/host");
   columns.attempts = h5::read<std::int32_t>(file, "evaluations/attempts");
+  columns.ran_ahead.resize(columns.size());  // of an earlier version: none did
+  if (h5::exists(file, "evaluations/ran_ahead")) {
+    columns.ran_ahead = h5::read<std::uint8_t>(file, "evaluations/ran_ahead");
+  }
+  return columns;
+}
+
+RunColumns read_speculative(hid_t file) {
+  RunColumns columns;
+  if (h5::exists(file, "speculative")) {
+    read_runs(file, "speculative", columns);
+  }
   return columns;
 }
 
@@ -82,16 +103,22 @@ RoundColumns read_rounds(hid_t file) {
   return columns;
 }
 
+bool has_rows(const RunColumns& columns, std::int64_t num_rows) {
+  const auto n = static_cast<std::size_t>(num_rows);
+  return columns.id.size() == n && columns.round.size() == n && columns.status.size() == n &&
+         columns.message.size() == n && columns.wall_seconds.size() == n &&
+         columns.started.size() == n && columns.finished.size() == n && columns.group.size() == n &&
+         columns.host.size() == n && columns.parameters.cols() == num_rows &&
+         columns.qois.cols() == num_rows;
+}
+
 /// Tables of one file have one length each; a file of another version may break that.
 void check_shapes(const Segment& segment, const HistoryEntry& entry) {
   const EvaluationColumns& e = segment.evaluations;
   const auto n = static_cast<std::size_t>(entry.num_evaluations);
-  bool is_sound = e.id.size() == n && e.round.size() == n && e.sample.size() == n &&
-                  e.status.size() == n && e.message.size() == n && e.wall_seconds.size() == n &&
-                  e.started.size() == n && e.finished.size() == n && e.group.size() == n &&
-                  e.host.size() == n && e.attempts.size() == n &&
-                  e.parameters.cols() == entry.num_evaluations &&
-                  e.qois.cols() == entry.num_evaluations;
+  bool is_sound = has_rows(e, entry.num_evaluations) && e.sample.size() == n &&
+                  e.attempts.size() == n && e.ran_ahead.size() == n &&
+                  has_rows(segment.speculative, entry.num_speculative);
   const RoundColumns& r = segment.rounds;
   const std::int64_t num_rounds = entry.end_round - entry.first_round;
   const auto k = static_cast<std::size_t>(num_rounds);
@@ -113,11 +140,15 @@ fs::path history_path(const fs::path& campaign, std::int64_t number) {
   return campaign / "history" / numbered_name("segment-", number, ".h5");
 }
 
-HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const Segment& segment) {
+HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const Segment& segment,
+                           std::int64_t speculative_end) {
   const h5::Handle file = h5::create_in_memory();
   h5::write_attribute(file.get(), "format_version", format_version);
   write_evaluations(file.get(), segment.evaluations);
   write_rounds(file.get(), segment.rounds);
+  if (segment.speculative.size() > 0) {
+    write_runs(file.get(), "speculative", segment.speculative);
+  }
   const DerivativeCounts derivatives = counts_of(segment.derivatives);
   write_derivatives(file.get(), segment.derivatives, {}, derivatives);
   const auto& status = segment.evaluations.status;
@@ -130,12 +161,19 @@ HistoryEntry write_history(const fs::path& campaign, std::int64_t number, const 
       .num_failed = std::count_if(
           status.begin(), status.end(),
           [](std::uint8_t one) { return is_failure(static_cast<method::Status>(one)); }),
+      .num_ran_ahead = std::count(segment.evaluations.ran_ahead.begin(),
+                                  segment.evaluations.ran_ahead.end(), std::uint8_t{1}),
+      .num_speculative = std::ssize(segment.speculative.id),
+      .speculative_end = speculative_end,
       .derivatives = derivatives};
   write_sealed_file(entry.path, kind,
                     {{"first_round", entry.first_round},
                      {"end_round", entry.end_round},
                      {"evaluations", entry.num_evaluations},
                      {"failed", entry.num_failed},
+                     {"ran_ahead", entry.num_ran_ahead},
+                     {"speculative", entry.num_speculative},
+                     {"speculative_end", entry.speculative_end},
                      {"jacobians", derivatives.jacobians},
                      {"jacobian_vectors", derivatives.jacobian_vectors},
                      {"vector_jacobians", derivatives.vector_jacobians}},
@@ -156,6 +194,9 @@ HistoryEntry read_history_entry(const fs::path& campaign, std::int64_t number) {
           .end_round = seal.count("end_round"),
           .num_evaluations = seal.count("evaluations"),
           .num_failed = seal.count("failed"),
+          .num_ran_ahead = seal.count_or_none("ran_ahead"),
+          .num_speculative = seal.count_or_none("speculative"),
+          .speculative_end = seal.count_or_none("speculative_end"),
           .derivatives = {.jacobians = seal.count_or_none("jacobians"),
                           .jacobian_vectors = seal.count_or_none("jacobian_vectors"),
                           .vector_jacobians = seal.count_or_none("vector_jacobians")}};
@@ -180,7 +221,8 @@ Segment read_history(const HistoryEntry& entry) {
     const h5::Handle file = h5::open_on_disk(entry.path);
     Segment segment{.evaluations = read_evaluations(file.get()),
                     .rounds = read_rounds(file.get()),
-                    .derivatives = read_derivatives(file.get())};
+                    .derivatives = read_derivatives(file.get()),
+                    .speculative = read_speculative(file.get())};
     check_shapes(segment, entry);
     return segment;
   } catch (const Error& error) {

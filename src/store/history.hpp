@@ -20,6 +20,9 @@ struct HistoryEntry {
   std::int64_t end_round = 0;    // one after the last
   std::int64_t num_evaluations = 0;
   std::int64_t num_failed = 0;
+  std::int64_t num_ran_ahead = 0;    // of the evaluations
+  std::int64_t num_speculative = 0;  // runs that nobody has asked for
+  std::int64_t speculative_end = 0;  // one after the last of their numbers, here and before
   DerivativeCounts derivatives = {};
 };
 
@@ -28,7 +31,7 @@ std::filesystem::path history_path(const std::filesystem::path& campaign, std::i
 /// Writes history/segment-NUMBER.h5 durably.
 /// @pre the rounds are told, complete and without gaps
 HistoryEntry write_history(const std::filesystem::path& campaign, std::int64_t number,
-                           const Segment& segment);
+                           const Segment& segment, std::int64_t speculative_end);
 
 /// The numbers of the segments in history/, ascending, whatever their state.
 std::vector<std::int64_t> list_history(const std::filesystem::path& campaign);

@@ -10,7 +10,6 @@
 
 #include "invar/core/error.hpp"
 #include "store/crc.hpp"
-#include "store/journal_record.hpp"
 
 namespace invar::store {
 namespace fs = std::filesystem;
@@ -34,15 +33,18 @@ std::string header() {
 /// Sorts the records of a journal into the rounds they belong to.
 class Reader {
  public:
-  Reader(std::int64_t first_round, std::vector<StoredRound>& rounds)
-      : first_round_(first_round), rounds_(rounds) {}
+  Reader(std::int64_t first_round, std::vector<StoredRound>& rounds, SpeculativeRuns& speculative)
+      : first_round_(first_round), rounds_(rounds), speculative_(speculative) {}
 
   void take(std::string_view payload) {
     switch (record_kind(payload)) {
       case RecordKind::batch:
         return take_batch(decode_batch(payload));
       case RecordKind::evaluation:
+      case RecordKind::evaluation_ran_ahead:
         return take_evaluation(decode_evaluation(payload));
+      case RecordKind::speculative:
+        return speculative_.add(decode_speculative(payload));
       case RecordKind::round:
         return take_round(decode_round(payload));
     }
@@ -100,6 +102,7 @@ class Reader {
         round->set(record.sample, record.evaluation, record.finished);
       }
     }
+    speculative_.take(record.speculative);
   }
 
   void take_round(RoundRecord record) {
@@ -125,6 +128,7 @@ class Reader {
 
   std::int64_t first_round_;
   std::vector<StoredRound>& rounds_;
+  SpeculativeRuns& speculative_;
 };
 
 }  // namespace
@@ -138,12 +142,12 @@ std::vector<std::int64_t> list_journals(const fs::path& campaign) {
 }
 
 JournalEnd read_journal(const fs::path& path, std::int64_t first_round,
-                        std::vector<StoredRound>& rounds) {
-  return parse_journal(path, read_file(path), first_round, rounds);
+                        std::vector<StoredRound>& rounds, SpeculativeRuns& speculative) {
+  return parse_journal(path, read_file(path), first_round, rounds, speculative);
 }
 
 JournalEnd parse_journal(const fs::path& path, std::string_view bytes, std::int64_t first_round,
-                         std::vector<StoredRound>& rounds) {
+                         std::vector<StoredRound>& rounds, SpeculativeRuns& speculative) {
   if (!bytes.starts_with(header())) {
     throw Error(ErrorKind::data, fmt::format("{} is not a journal of this version of invar, or its "
                                              "first {} bytes are damaged; to go on without the "
@@ -151,7 +155,7 @@ JournalEnd parse_journal(const fs::path& path, std::string_view bytes, std::int6
                                              path.string(), header_bytes));
   }
   std::string_view rest = bytes.substr(header_bytes);
-  Reader reader(first_round, rounds);
+  Reader reader(first_round, rounds, speculative);
   while (const auto payload = next_payload(rest)) {
     try {
       reader.take(*payload);
@@ -210,7 +214,8 @@ std::optional<std::int64_t> first_round_of_journal(std::string_view bytes) {
   return std::nullopt;
 }
 
-std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>& rounds) {
+std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>& rounds,
+                            const SpeculativeRuns& speculative) {
   std::string bytes = header();
   std::string record;
   for (const StoredRound& round : rounds) {
@@ -218,8 +223,10 @@ std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>
     bytes += record;
     for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
       if (round.has(sample)) {
-        encode_evaluation(record, round.round(), sample, round.evaluation(sample),
-                          round.finished(sample));
+        encode_evaluation(record, {.round = round.round(),
+                                   .sample = sample,
+                                   .finished = round.finished(sample),
+                                   .evaluation = round.evaluation(sample)});
         bytes += record;
       }
     }
@@ -227,6 +234,10 @@ std::uint64_t write_journal(const fs::path& path, const std::vector<StoredRound>
       encode_round(record, round.round(), *round.row);
       bytes += record;
     }
+  }
+  for (const SpeculativeRun& run : speculative.all()) {
+    encode_speculative(record, run);
+    bytes += record;
   }
   write_file(path, {bytes});
   return bytes.size();
@@ -250,9 +261,13 @@ void Journal::add_batch(const method::Batch& batch) {
   append();
 }
 
-void Journal::add_evaluation(std::int64_t round, std::int64_t sample,
-                             const method::Evaluation& evaluation, double finished) {
-  encode_evaluation(record_, round, sample, evaluation, finished);
+void Journal::add_evaluation(const EvaluationRecord& evaluation) {
+  encode_evaluation(record_, evaluation);
+  append();
+}
+
+void Journal::add_speculative(const SpeculativeRun& run) {
+  encode_speculative(record_, run);
   append();
 }
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "store/files.hpp"
+#include "store/journal_record.hpp"
+#include "store/speculative_runs.hpp"
 #include "store/stored_round.hpp"
 #include "store/syncer.hpp"
 
@@ -18,6 +20,9 @@ namespace invar::store {
 // in the byte order of little-endian machines. A payload begins with a byte for what it is:
 //   'B'  a batch is about to be dispatched: round, first id, the points
 //   'E'  an answer: round, sample, status, times, group, attempts, host, message, QoIs
+//   'S'  a run made ahead: number, round under way, point, what was wanted, and the outcome as in E
+//   'A'  an answer that ran ahead: the number of the S that it was, or -1 when it was asked for
+//        before it had ended; then as E
 //   'R'  a round is told: round, seconds, scalars, mean, std, those of the proposal, messages
 // So a journal alone has all that its history file will have.
 
@@ -38,15 +43,16 @@ struct JournalEnd {
 /// Adds the content of a journal to `rounds`, which are those from `first_round` on, without gaps.
 /// What is known already, or belongs to earlier rounds, is passed over. After a damaged record
 /// those that follow it are looked for; they count as far as they still fit, up to the first round
-/// that is not told.
+/// that is not told. Runs made ahead go to `speculative`, and from there when they are answers.
 /// @throws Error(data)  when the file is not a journal of this version, or contradicts `rounds`
 /// @throws Error(io)
 JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_round,
-                        std::vector<StoredRound>& rounds);
+                        std::vector<StoredRound>& rounds, SpeculativeRuns& speculative);
 
 /// The same, of bytes that were read before; `path` is for messages.
 JournalEnd parse_journal(const std::filesystem::path& path, std::string_view bytes,
-                         std::int64_t first_round, std::vector<StoredRound>& rounds);
+                         std::int64_t first_round, std::vector<StoredRound>& rounds,
+                         SpeculativeRuns& speculative);
 
 /// The journals' bytes by path, of a campaign that may be running: as they are at one moment, when
 /// a segment closes meanwhile.
@@ -56,10 +62,12 @@ std::map<std::filesystem::path, std::string> read_all_journals(
 /// The round of the first batch of a journal; none where it has no sound batch.
 std::optional<std::int64_t> first_round_of_journal(std::string_view bytes);
 
-/// Begins a journal with some rounds in it, durably: it is complete before it has its name.
+/// Begins a journal with some rounds and runs made ahead in it, durably: it is complete before it
+/// has its name.
 /// @return its length
 std::uint64_t write_journal(const std::filesystem::path& path,
-                            const std::vector<StoredRound>& rounds);
+                            const std::vector<StoredRound>& rounds,
+                            const SpeculativeRuns& speculative);
 
 /// A journal that is being written.
 class Journal {
@@ -75,8 +83,8 @@ class Journal {
   // Each is one write(2): it outlives a kill once the call returns.
   // @throws Error(io)  then and from then on: the tail of the file may be torn
   void add_batch(const method::Batch& batch);
-  void add_evaluation(std::int64_t round, std::int64_t sample, const method::Evaluation& evaluation,
-                      double finished);
+  void add_evaluation(const EvaluationRecord& evaluation);
+  void add_speculative(const SpeculativeRun& run);
   void add_round(std::int64_t round, const RoundRow& row);
 
   [[nodiscard]] std::uint64_t num_bytes() const { return num_bytes_; }

@@ -35,12 +35,21 @@ class Encoder {
                    static_cast<std::size_t>(matrix.size()) * sizeof(double));
   }
   void put_vector(const Eigen::VectorXd& vector) { put_matrix(vector); }
-  void put_wanted(const std::vector<method::WantedDerivatives>& wanted) {
-    for (const method::WantedDerivatives& one : wanted) {
-      put(static_cast<std::uint8_t>(one.jacobian ? 1 : 0));
-      put_matrix(one.directions);
-      put_matrix(one.weights);
-    }
+  void put_wanted(const method::WantedDerivatives& wanted) {
+    put(static_cast<std::uint8_t>(wanted.jacobian ? 1 : 0));
+    put_matrix(wanted.directions);
+    put_matrix(wanted.weights);
+  }
+  void put_evaluation(const method::Evaluation& evaluation, double finished) {
+    put(finished);
+    put(evaluation.status);
+    put(evaluation.wall_seconds);
+    put(evaluation.group);
+    put(evaluation.attempts);
+    put_string(evaluation.host);
+    put_string(evaluation.message);
+    put_vector(evaluation.qois);
+    put_derivatives(evaluation.derivatives);
   }
   void put_derivatives(const method::Derivatives& derivatives) {
     if (derivatives.is_empty()) {
@@ -106,15 +115,26 @@ class Decoder {
     }
     return matrix;
   }
-  std::vector<method::WantedDerivatives> get_wanted(Eigen::Index num_samples) {
-    std::vector<method::WantedDerivatives> wanted;
-    for (Eigen::Index i = 0; !rest_.empty() && i < num_samples; ++i) {
-      method::WantedDerivatives& one = wanted.emplace_back();
-      one.jacobian = get<std::uint8_t>() != 0;
-      one.directions = get_matrix();
-      one.weights = get_matrix();
-    }
+  method::WantedDerivatives get_wanted() {
+    method::WantedDerivatives wanted;
+    wanted.jacobian = get<std::uint8_t>() != 0;
+    wanted.directions = get_matrix();
+    wanted.weights = get_matrix();
     return wanted;
+  }
+  method::Evaluation get_evaluation(double& finished) {
+    method::Evaluation evaluation;
+    finished = get<double>();
+    evaluation.status = get<method::Status>();
+    evaluation.wall_seconds = get<double>();
+    evaluation.group = get<std::int32_t>();
+    evaluation.attempts = get<std::int32_t>();
+    evaluation.host = get_string();
+    evaluation.message = get_string();
+    evaluation.qois = get_vector();
+    evaluation.derivatives = get_derivatives();
+    require(std::isfinite(finished) && evaluation.status <= method::Status::cancelled);
+    return evaluation;
   }
   method::Derivatives get_derivatives() {
     method::Derivatives derivatives;
@@ -130,7 +150,8 @@ class Decoder {
       throw_nonsense();
     }
   }
-  void finish() const { require(rest_.empty()); }
+  [[nodiscard]] bool is_at_end() const { return rest_.empty(); }
+  void finish() const { require(is_at_end()); }
 
  private:
   std::string_view take(std::uint64_t count) {
@@ -157,24 +178,31 @@ void encode_batch(std::string& record, const method::Batch& batch) {
   out.put(batch.round);
   out.put(batch.first_id);
   out.put_matrix(batch.points);
-  out.put_wanted(batch.wanted);
+  for (const method::WantedDerivatives& wanted : batch.wanted) {
+    out.put_wanted(wanted);
+  }
   out.finish();
 }
 
-void encode_evaluation(std::string& record, std::int64_t round, std::int64_t sample,
-                       const method::Evaluation& evaluation, double finished) {
-  Encoder out(record, RecordKind::evaluation);
-  out.put(round);
-  out.put(sample);
-  out.put(finished);
-  out.put(evaluation.status);
-  out.put(evaluation.wall_seconds);
-  out.put(evaluation.group);
-  out.put(evaluation.attempts);
-  out.put_string(evaluation.host);
-  out.put_string(evaluation.message);
-  out.put_vector(evaluation.qois);
-  out.put_derivatives(evaluation.derivatives);
+void encode_evaluation(std::string& record, const EvaluationRecord& evaluation) {
+  const bool ran_ahead = evaluation.evaluation.ran_ahead;
+  Encoder out(record, ran_ahead ? RecordKind::evaluation_ran_ahead : RecordKind::evaluation);
+  if (ran_ahead) {
+    out.put(evaluation.speculative);
+  }
+  out.put(evaluation.round);
+  out.put(evaluation.sample);
+  out.put_evaluation(evaluation.evaluation, evaluation.finished);
+  out.finish();
+}
+
+void encode_speculative(std::string& record, const SpeculativeRun& run) {
+  Encoder out(record, RecordKind::speculative);
+  out.put(run.number);
+  out.put(run.round);
+  out.put_vector(run.question.point);
+  out.put_wanted(run.question.wanted);
+  out.put_evaluation(run.evaluation, run.finished);
   out.finish();
 }
 
@@ -219,7 +247,9 @@ RecordKind record_kind(std::string_view payload) {
 
 bool is_known_kind(std::string_view payload) {
   const RecordKind kind = record_kind(payload);
-  return kind == RecordKind::batch || kind == RecordKind::evaluation || kind == RecordKind::round;
+  return kind == RecordKind::batch || kind == RecordKind::evaluation ||
+         kind == RecordKind::evaluation_ran_ahead || kind == RecordKind::round ||
+         kind == RecordKind::speculative;
 }
 
 method::Batch decode_batch(std::string_view payload) {
@@ -228,7 +258,9 @@ method::Batch decode_batch(std::string_view payload) {
   batch.round = in.get<std::int64_t>();
   batch.first_id = in.get<std::int64_t>();
   batch.points = in.get_matrix();
-  batch.wanted = in.get_wanted(batch.points.cols());
+  for (Eigen::Index i = 0; !in.is_at_end() && i < batch.points.cols(); ++i) {
+    batch.wanted.push_back(in.get_wanted());
+  }
   in.require(is_count(batch.round) && is_count(batch.first_id));
   in.finish();
   return batch;
@@ -237,21 +269,31 @@ method::Batch decode_batch(std::string_view payload) {
 EvaluationRecord decode_evaluation(std::string_view payload) {
   Decoder in(payload);
   EvaluationRecord record;
+  const bool ran_ahead = record_kind(payload) == RecordKind::evaluation_ran_ahead;
+  if (ran_ahead) {
+    record.speculative = in.get<std::int64_t>();
+  }
   record.round = in.get<std::int64_t>();
   record.sample = in.get<std::int64_t>();
-  record.finished = in.get<double>();
-  record.evaluation.status = in.get<method::Status>();
-  record.evaluation.wall_seconds = in.get<double>();
-  record.evaluation.group = in.get<std::int32_t>();
-  record.evaluation.attempts = in.get<std::int32_t>();
-  record.evaluation.host = in.get_string();
-  record.evaluation.message = in.get_string();
-  record.evaluation.qois = in.get_vector();
-  record.evaluation.derivatives = in.get_derivatives();
-  in.require(is_count(record.round) && is_count(record.sample) && std::isfinite(record.finished) &&
-             record.evaluation.status <= method::Status::cancelled);
+  record.evaluation = in.get_evaluation(record.finished);
+  record.evaluation.ran_ahead = ran_ahead;
+  in.require(is_count(record.round) && is_count(record.sample));
   in.finish();
   return record;
+}
+
+SpeculativeRun decode_speculative(std::string_view payload) {
+  Decoder in(payload);
+  SpeculativeRun run;
+  run.number = in.get<std::int64_t>();
+  run.round = in.get<std::int64_t>();
+  run.question.point = in.get_vector();
+  run.question.wanted = in.get_wanted();
+  run.evaluation = in.get_evaluation(run.finished);
+  run.evaluation.ran_ahead = true;
+  in.require(is_count(run.number) && is_count(run.round));
+  in.finish();
+  return run;
 }
 
 RoundRecord decode_round(std::string_view payload) {

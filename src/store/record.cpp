@@ -69,9 +69,10 @@ Part sort_journals(const std::map<fs::path, std::string>& journals, Intervals& f
                    std::vector<std::string>& notes) {
   const std::int64_t first_round = first_round_of(journals);
   std::vector<StoredRound> rounds;
+  SpeculativeRuns never_asked;
   for (const auto& [path, bytes] : journals) {
     try {
-      const JournalEnd end = parse_journal(path, bytes, first_round, rounds);
+      const JournalEnd end = parse_journal(path, bytes, first_round, rounds, never_asked);
       if (end.sound_bytes < end.file_bytes) {
         notes.push_back(fmt::format("{}: {} bytes of a torn or damaged tail are not read",
                                     path.string(), end.file_bytes - end.sound_bytes));

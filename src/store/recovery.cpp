@@ -61,9 +61,12 @@ void recover_history(const fs::path& campaign, Recovered& found) {
 }
 
 void recover_journals(const fs::path& campaign, Recovered& found) {
+  found.speculative =
+      SpeculativeRuns(found.history.empty() ? 0 : found.history.back().speculative_end);
   for (const std::int64_t number : found.journals) {
     const fs::path path = journal_path(campaign, number);
-    const JournalEnd end = read_journal(path, found.history_end(), found.pending);
+    const JournalEnd end =
+        read_journal(path, found.history_end(), found.pending, found.speculative);
     found.sound_journal_bytes = end.sound_bytes;
     if (end.salvaged_bytes > 0) {
       found.has_holes = true;

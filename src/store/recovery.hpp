@@ -8,6 +8,7 @@
 
 #include "invar/store/restart_point.hpp"
 #include "store/history.hpp"
+#include "store/speculative_runs.hpp"
 #include "store/stored_round.hpp"
 
 namespace invar::store {
@@ -16,6 +17,7 @@ namespace invar::store {
 struct Recovered {
   std::vector<HistoryEntry> history;      // without gaps, from round 0
   std::vector<StoredRound> pending;       // rounds that are only journalled: those after history
+  SpeculativeRuns speculative;            // that may still be asked for
   std::optional<RestartPoint> restart;    // the newest sound one
   std::vector<std::int64_t> journals;     // numbers of the journal files there are
   std::uint64_t sound_journal_bytes = 0;  // of the last of them

@@ -27,6 +27,17 @@ Eigen::Index largest(std::span<const StoredRound> rounds, Size size) {
   return result;
 }
 
+/// Appends what is no matrix.
+void append(RunColumns& columns, const method::Evaluation& evaluation, double finished) {
+  columns.status.push_back(static_cast<std::uint8_t>(evaluation.status));
+  columns.message.push_back(evaluation.message);
+  columns.host.push_back(evaluation.host);
+  columns.wall_seconds.push_back(evaluation.wall_seconds);
+  columns.finished.push_back(finished);
+  columns.started.push_back(finished - evaluation.wall_seconds);
+  columns.group.push_back(evaluation.group);
+}
+
 void append(EvaluationColumns& columns, const StoredRound& round) {
   for (Eigen::Index sample = 0; sample < round.num_samples(); ++sample) {
     if (!round.has(sample)) {
@@ -41,14 +52,9 @@ void append(EvaluationColumns& columns, const StoredRound& round) {
     if (round.qois().size() > 0) {
       columns.qois.col(at).head(round.qois().rows()) = round.qois().col(sample);
     }
-    columns.status.push_back(static_cast<std::uint8_t>(evaluation.status));
-    columns.message.push_back(evaluation.message);
-    columns.host.push_back(evaluation.host);
-    columns.wall_seconds.push_back(evaluation.wall_seconds);
-    columns.finished.push_back(round.finished(sample));
-    columns.started.push_back(round.finished(sample) - evaluation.wall_seconds);
-    columns.group.push_back(evaluation.group);
+    append(columns, evaluation, round.finished(sample));
     columns.attempts.push_back(evaluation.attempts);
+    columns.ran_ahead.push_back(evaluation.ran_ahead ? 1 : 0);
   }
 }
 
@@ -115,6 +121,7 @@ method::Evaluation evaluation_at(const EvaluationColumns& columns, std::size_t i
   evaluation.group = columns.group[i];
   evaluation.attempts = columns.attempts[i];
   evaluation.host = columns.host[i];
+  evaluation.ran_ahead = columns.ran_ahead[i] != 0;
   return evaluation;
 }
 
@@ -163,6 +170,27 @@ Segment gather(std::span<const StoredRound> rounds) {
     }
   }
   return segment;
+}
+
+RunColumns gather(std::span<const SpeculativeRun> runs) {
+  Eigen::Index num_parameters = 0;
+  Eigen::Index num_qois = 0;
+  for (const SpeculativeRun& run : runs) {
+    num_parameters = std::max(num_parameters, run.question.point.size());
+    num_qois = std::max(num_qois, run.evaluation.qois.size());
+  }
+  RunColumns columns;
+  columns.parameters.setConstant(num_parameters, std::ssize(runs), nan);
+  columns.qois.setConstant(num_qois, std::ssize(runs), nan);
+  for (const SpeculativeRun& run : runs) {
+    const Eigen::Index at = index(columns.size());
+    columns.id.push_back(run.number);
+    columns.round.push_back(run.round);
+    columns.parameters.col(at).head(run.question.point.size()) = run.question.point;
+    columns.qois.col(at).head(run.evaluation.qois.size()) = run.evaluation.qois;
+    append(columns, run.evaluation, run.finished);
+  }
+  return columns;
 }
 
 std::vector<StoredRound> split(const Segment& segment) {

@@ -9,22 +9,30 @@
 #include <Eigen/Core>
 
 #include "invar/store/derivative_tables.hpp"
+#include "store/speculative_runs.hpp"
 #include "store/stored_round.hpp"
 
 namespace invar::store {
 
-/// Evaluations as columns of a table, sorted by id.
+/// Runs of the model as columns of a table, sorted by id.
 ///
 /// Shapes: parameters d x n, qois m x n (m = 0 when none of them gave any), the others n.
-struct EvaluationColumns {
-  std::vector<std::int64_t> id, round, sample;
+struct RunColumns {
+  std::vector<std::int64_t> id, round;
   Eigen::MatrixXd parameters, qois;
   std::vector<std::uint8_t> status;
   std::vector<std::string> message, host;
   std::vector<double> wall_seconds, started, finished;
-  std::vector<std::int32_t> group, attempts;
+  std::vector<std::int32_t> group;
 
   [[nodiscard]] std::size_t size() const { return id.size(); }
+};
+
+/// Evaluations: runs that were asked for.
+struct EvaluationColumns : RunColumns {
+  std::vector<std::int64_t> sample;
+  std::vector<std::int32_t> attempts;
+  std::vector<std::uint8_t> ran_ahead;  // 1: it began before it was asked for
 };
 
 /// Told rounds as columns of a table.
@@ -45,10 +53,14 @@ struct Segment {
   EvaluationColumns evaluations;
   RoundColumns rounds;
   DerivativeTables derivatives;  // of the evaluations
+  RunColumns speculative;        // runs that nobody has asked for; their round was under way then
 };
 
 /// The tables of some rounds: recorded samples, and rows of told rounds.
 Segment gather(std::span<const StoredRound> rounds);
+
+/// The table of runs that nobody has asked for.
+RunColumns gather(std::span<const SpeculativeRun> runs);
 
 /// The rounds of a segment whose rounds are complete and told.
 /// @throws Error(data)  when the tables do not fit together

@@ -39,18 +39,6 @@ std::optional<std::string> first_difference(const std::string& name, const Eigen
   return std::nullopt;
 }
 
-bool same_numbers(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  return a.cols() == b.cols() &&
-         (a.cols() == 0 ||
-          (a.rows() == b.rows() &&
-           std::equal(a.reshaped().begin(), a.reshaped().end(), b.reshaped().begin(), same_bits)));
-}
-
-bool same_wanted(const method::WantedDerivatives& a, const method::WantedDerivatives& b) {
-  return a.jacobian == b.jacobian && same_numbers(a.directions, b.directions) &&
-         same_numbers(a.weights, b.weights);
-}
-
 /// The scalars by name; NaN is what history has where there is none.
 std::map<std::string, double> by_name(const std::vector<std::pair<std::string, double>>& scalars) {
   return {scalars.begin(), scalars.end()};
@@ -133,6 +121,8 @@ void StoredRound::set(Eigen::Index sample, const method::Evaluation& evaluation,
   kept.group = evaluation.group;
   kept.attempts = evaluation.attempts;
   kept.host = evaluation.host;
+  kept.ran_ahead = evaluation.ran_ahead;
+  num_ran_ahead_ += evaluation.ran_ahead ? 1 : 0;
   finished_[static_cast<std::size_t>(sample)] = finished;
   ++num_recorded_;
   num_failed_ += is_failure(evaluation.status) ? 1 : 0;
@@ -147,6 +137,7 @@ void StoredRound::forget(Eigen::Index sample) {
   finished_[static_cast<std::size_t>(sample)] = std::numeric_limits<double>::quiet_NaN();
   --num_recorded_;
   num_failed_ -= is_failure(facts(sample).status) ? 1 : 0;
+  num_ran_ahead_ -= facts(sample).ran_ahead ? 1 : 0;
 }
 
 method::Evaluation StoredRound::evaluation(Eigen::Index sample) const {
@@ -172,7 +163,7 @@ bool is_round_of(const StoredRound& round, const method::Batch& batch) {
       batch_hash(round.batch()) == batch_hash(batch) && round.batch().first_id == batch.first_id;
   for (Eigen::Index sample = 0; is_same && sample < round.num_samples(); ++sample) {
     is_same = !round.has(sample) || round.facts(sample).status != method::Status::ok ||
-              same_wanted(round.batch().wanted_of(sample), batch.wanted_of(sample));
+              method::is_same(round.batch().wanted_of(sample), batch.wanted_of(sample));
   }
   return is_same;
 }

@@ -43,6 +43,7 @@ class StoredRound {
   [[nodiscard]] Eigen::Index num_samples() const { return batch_.points.cols(); }
   [[nodiscard]] std::int64_t num_recorded() const { return num_recorded_; }
   [[nodiscard]] std::int64_t num_failed() const { return num_failed_; }
+  [[nodiscard]] std::int64_t num_ran_ahead() const { return num_ran_ahead_; }
   [[nodiscard]] bool is_complete() const { return num_recorded_ == num_samples(); }
   [[nodiscard]] bool has(Eigen::Index sample) const;
 
@@ -74,6 +75,7 @@ class StoredRound {
   std::vector<double> finished_;                 // NaN: no answer yet
   std::int64_t num_recorded_ = 0;
   std::int64_t num_failed_ = 0;
+  std::int64_t num_ran_ahead_ = 0;
 };
 
 /// A hash of the points of a batch, bit for bit.

@@ -23,12 +23,16 @@ namespace {
 /// Journals are read before history, so that a round that moves on is not missed.
 void count_stored(const fs::path& campaign, CampaignSummary& summary) {
   const std::map<fs::path, std::string> journals = read_all_journals(campaign);
+  SpeculativeRuns speculative;
   for (const std::int64_t number : list_history(campaign)) {
     try {
       const HistoryEntry entry = read_history_entry(campaign, number);
       summary.num_rounds = std::max(summary.num_rounds, entry.end_round);
       summary.num_evaluations += entry.num_evaluations;
       summary.num_failed += entry.num_failed;
+      summary.num_ran_ahead += entry.num_ran_ahead + entry.num_speculative;
+      summary.num_asked_later += entry.num_ran_ahead;
+      speculative = SpeculativeRuns(entry.speculative_end);
     } catch (const Error& error) {
       summary.notes.emplace_back(error.what());
     }
@@ -36,7 +40,8 @@ void count_stored(const fs::path& campaign, CampaignSummary& summary) {
   std::vector<StoredRound> journalled;
   for (const auto& [path, bytes] : journals) {
     try {
-      const JournalEnd end = parse_journal(path, bytes, summary.num_rounds, journalled);
+      const JournalEnd end =
+          parse_journal(path, bytes, summary.num_rounds, journalled, speculative);
       if (end.lost_bytes() > 0 && !summary.is_open) {  // else it is being written
         summary.notes.push_back(fmt::format("{}: {} bytes that are torn or damaged are left out",
                                             path.string(), end.lost_bytes()));
@@ -50,7 +55,10 @@ void count_stored(const fs::path& campaign, CampaignSummary& summary) {
     summary.num_journalled += round.num_recorded();
     summary.num_evaluations += round.num_recorded();
     summary.num_failed += round.num_failed();
+    summary.num_ran_ahead += round.num_ran_ahead();
+    summary.num_asked_later += round.num_ran_ahead();
   }
+  summary.num_ran_ahead += std::ssize(speculative.all());
 }
 
 std::optional<PosteriorSummary> read_posterior(const fs::path& path) {

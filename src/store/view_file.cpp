@@ -74,8 +74,9 @@ std::int64_t num_numbers(const method::State& state) {
 std::int64_t estimated_bytes(const View& view, ViewFile::Size size) {
   const std::int64_t d = view.space.dimension();
   const std::int64_t m = view.observations.values.size();
-  std::int64_t numbers = size.num_evaluations * (d + m + 40) + size.num_rounds * (2 * d + 128) +
-                         3 * d * d + (view.observations.noise.is_independent() ? m : m * m) +
+  std::int64_t numbers = (size.num_evaluations + size.num_speculative) * (d + m + 40) +
+                         size.num_rounds * (2 * d + 128) + 3 * d * d +
+                         (view.observations.noise.is_independent() ? m : m * m) +
                          num_numbers(size.derivatives, d, m) + (1 << 17);
   if (const auto& posterior = view.posterior) {
     numbers += posterior->samples.size() + posterior->qois.size() + posterior->weights.size() +
@@ -119,6 +120,9 @@ ViewFile::ViewFile(std::filesystem::path path, const View& view, Size size)
   write_problem();
   create_evaluations();
   create_rounds();
+  if (size_.num_speculative > 0) {
+    create_runs("speculative");
+  }
   write_posterior();
 }
 
@@ -141,6 +145,10 @@ void ViewFile::write_axes() {
   }
   add("evaluations/id", h5::create_dataset(file_.get(), "evaluations/id", H5T_NATIVE_INT64,
                                            {count(size_.num_evaluations)}));
+  if (size_.num_speculative > 0) {
+    add("speculative/id", h5::create_dataset(file_.get(), "speculative/id", H5T_NATIVE_INT64,
+                                             {count(size_.num_speculative)}));
+  }
   add("rounds/round",
       h5::create_dataset(file_.get(), "rounds/round", H5T_NATIVE_INT64, {count(size_.num_rounds)}));
   if (view_.posterior) {
@@ -216,25 +224,29 @@ void ViewFile::add_column(const std::string& name, hid_t type, const std::vector
   columns_.insert_or_assign(name, create(name, type, axes, units));
 }
 
+void ViewFile::create_runs(const std::string& table) {
+  const std::string id = table + "/id";
+  const std::string since_1970 = "seconds since 1970-01-01 00:00:00";
+  add_column(table + "/round", H5T_NATIVE_INT64, {id}, "");
+  add_column(table + "/parameters", H5T_NATIVE_DOUBLE, {id, "parameter"}, parameter_units_);
+  add_column(table + "/qois", H5T_NATIVE_DOUBLE, {id, "qoi"}, view_.qoi_unit);
+  add_column(table + "/status", H5T_NATIVE_UINT8, {id}, "");
+  write_status_meanings(column(table + "/status"));
+  add_column(table + "/message", h5::string_type().get(), {id}, "");
+  add_column(table + "/wall_seconds", H5T_NATIVE_DOUBLE, {id}, "s");
+  add_column(table + "/started", H5T_NATIVE_DOUBLE, {id}, since_1970);
+  add_column(table + "/finished", H5T_NATIVE_DOUBLE, {id}, since_1970);
+  add_column(table + "/group", H5T_NATIVE_INT32, {id}, "");
+  add_column(table + "/host", h5::string_type().get(), {id}, "");
+}
+
 void ViewFile::create_evaluations() {
-  add_column("evaluations/round", H5T_NATIVE_INT64, {"evaluations/id"}, "");
+  create_runs("evaluations");
   add_column("evaluations/sample", H5T_NATIVE_INT64, {"evaluations/id"}, "");
-  add_column("evaluations/parameters", H5T_NATIVE_DOUBLE, {"evaluations/id", "parameter"},
-             parameter_units_);
-  add_column("evaluations/qois", H5T_NATIVE_DOUBLE, {"evaluations/id", "qoi"}, view_.qoi_unit);
-  add_column("evaluations/status", H5T_NATIVE_UINT8, {"evaluations/id"}, "");
-  write_status_meanings(column("evaluations/status"));
-  add_column("evaluations/message", h5::string_type().get(), {"evaluations/id"}, "");
   add_column("evaluations/log_likelihood", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
   add_column("evaluations/log_prior", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "nat");
-  add_column("evaluations/wall_seconds", H5T_NATIVE_DOUBLE, {"evaluations/id"}, "s");
-  add_column("evaluations/started", H5T_NATIVE_DOUBLE, {"evaluations/id"},
-             "seconds since 1970-01-01 00:00:00");
-  add_column("evaluations/finished", H5T_NATIVE_DOUBLE, {"evaluations/id"},
-             "seconds since 1970-01-01 00:00:00");
-  add_column("evaluations/group", H5T_NATIVE_INT32, {"evaluations/id"}, "");
-  add_column("evaluations/host", h5::string_type().get(), {"evaluations/id"}, "");
   add_column("evaluations/attempts", H5T_NATIVE_INT32, {"evaluations/id"}, "");
+  add_column("evaluations/ran_ahead", H5T_NATIVE_UINT8, {"evaluations/id"}, "");
 }
 
 void ViewFile::create_rounds() {
@@ -313,8 +325,33 @@ void ViewFile::append_samples(const std::string& name, std::int64_t first,
 void ViewFile::append(const Segment& segment) {
   append_evaluations(segment.evaluations);
   append_rounds(segment.rounds);
+  if (segment.speculative.size() > 0) {
+    append_runs("speculative", num_speculative_, segment.speculative);
+    num_speculative_ += std::ssize(segment.speculative.id);
+  }
   write_derivatives(file_.get(), segment.derivatives, derivatives_, size_.derivatives);
   derivatives_ += counts_of(segment.derivatives);
+}
+
+Eigen::MatrixXd ViewFile::append_runs(const std::string& table, std::int64_t first,
+                                      const RunColumns& columns) {
+  append_column(table + "/id", first, columns.id);
+  append_column(table + "/round", first, columns.round);
+  append_samples(table + "/parameters", first, columns.parameters);
+  Eigen::MatrixXd qois = columns.qois;
+  if (qois.rows() == 0) {  // no run of this segment gave any
+    qois.setConstant(view_.observations.values.size(), columns.parameters.cols(),
+                     std::numeric_limits<double>::quiet_NaN());
+  }
+  append_samples(table + "/qois", first, qois);
+  append_column(table + "/status", first, columns.status);
+  append_column(table + "/message", first, columns.message);
+  append_column(table + "/wall_seconds", first, columns.wall_seconds);
+  append_column(table + "/started", first, columns.started);
+  append_column(table + "/finished", first, columns.finished);
+  append_column(table + "/group", first, columns.group);
+  append_column(table + "/host", first, columns.host);
+  return qois;
 }
 
 void ViewFile::append_evaluations(const EvaluationColumns& columns) {
@@ -323,24 +360,10 @@ void ViewFile::append_evaluations(const EvaluationColumns& columns) {
   }
   const std::int64_t first = num_evaluations_;
   num_evaluations_ += std::ssize(columns.id);
-  append_column("evaluations/id", first, columns.id);
-  append_column("evaluations/round", first, columns.round);
+  const Eigen::MatrixXd qois = append_runs("evaluations", first, columns);
   append_column("evaluations/sample", first, columns.sample);
-  append_samples("evaluations/parameters", first, columns.parameters);
-  Eigen::MatrixXd qois = columns.qois;
-  if (qois.rows() == 0) {  // no run of this segment gave any
-    qois.setConstant(view_.observations.values.size(), columns.parameters.cols(),
-                     std::numeric_limits<double>::quiet_NaN());
-  }
-  append_samples("evaluations/qois", first, qois);
-  append_column("evaluations/status", first, columns.status);
-  append_column("evaluations/message", first, columns.message);
-  append_column("evaluations/wall_seconds", first, columns.wall_seconds);
-  append_column("evaluations/started", first, columns.started);
-  append_column("evaluations/finished", first, columns.finished);
-  append_column("evaluations/group", first, columns.group);
-  append_column("evaluations/host", first, columns.host);
   append_column("evaluations/attempts", first, columns.attempts);
+  append_column("evaluations/ran_ahead", first, columns.ran_ahead);
 
   const Scores scores = view_.scorer(columns.parameters, qois);
   INVAR_EXPECTS(scores.log_likelihood.size() == qois.cols() &&

@@ -23,6 +23,7 @@ class ViewFile {
   struct Size {
     std::int64_t num_evaluations = 0;
     std::int64_t num_rounds = 0;
+    std::int64_t num_speculative = 0;
     DerivativeCounts derivatives = {};
   };
 
@@ -44,9 +45,13 @@ class ViewFile {
  private:
   void write_axes();
   void write_problem();
+  void create_runs(const std::string& table);
   void create_evaluations();
   void create_rounds();
   void write_posterior();
+  /// @return the QoIs that were written
+  Eigen::MatrixXd append_runs(const std::string& table, std::int64_t first,
+                              const RunColumns& columns);
   void append_evaluations(const EvaluationColumns& columns);
   void append_rounds(const RoundColumns& columns);
 
@@ -82,6 +87,7 @@ class ViewFile {
   std::map<std::string, h5::Handle> columns_;  // of /evaluations and /rounds by path
   std::int64_t num_evaluations_ = 0;           // appended
   std::int64_t num_rounds_ = 0;
+  std::int64_t num_speculative_ = 0;
   DerivativeCounts derivatives_;
 };
 

@@ -49,7 +49,8 @@ method::Batch RunVi::ask() {
   INVAR_EXPECTS(progress_.stop == method::StopReason::none);
   if (!pending_) {
     Coordinates at = candidate();
-    Points points = target_.place(initial_.family.points(at, normals()));
+    extend(cache_, progress_.block_sizes);
+    Points points = target_.place(initial_.family.points(at, cache_.normals));
     pending_ = Pending{.coordinates = std::move(at), .points = std::move(points)};
   }
   return {.round = progress_.round,
@@ -57,34 +58,66 @@ method::Batch RunVi::ask() {
           .points = pending_->points.physical};
 }
 
+method::Batch RunVi::ahead() const {
+  const bool is_last = progress_.iteration + 1 >= optimizer_rules(options_).max_iterations;
+  if (!pending_ || !progress_.accepted || is_last) {
+    return {};
+  }
+  method::Batch batch{.round = progress_.round + 1,
+                      .first_id = progress_.evaluations + pending_->points.physical.cols(),
+                      .points = Eigen::MatrixXd(space_.dimension(), 0)};
+  double step_size = progress_.step_size;
+  std::vector<Eigen::Index> block_sizes = progress_.block_sizes;
+  DrawCache cache = cache_;
+  for (int i = 1; i <= most_steps_ahead; ++i) {
+    const int rejections = progress_.rejections + i;
+    if (line_search_.has_failed(rejections)) {
+      break;
+    }
+    step_size = line_search_.shrunk(step_size);
+    block_sizes = next_blocks(std::move(block_sizes), rejections);
+    extend(cache, block_sizes);
+    // In one go, as `ask` does it: products of other shapes may differ in their last bits.
+    const Points points =
+        target_.place(initial_.family.points(candidate(step_size), cache.normals));
+    const Eigen::Index there = batch.points.cols();
+    batch.points.conservativeResize(Eigen::NoChange, there + points.physical.cols());
+    batch.points.rightCols(points.physical.cols()) = points.physical;
+  }
+  return batch;
+}
+
 Coordinates RunVi::candidate() const {
+  return candidate(progress_.step_size);
+}
+
+Coordinates RunVi::candidate(double step_size) const {
   if (!progress_.accepted) {
     return initial_.coordinates;
   }
-  Coordinates at = line_search_.step(progress_.accepted->coordinates, progress_.accepted->direction,
-                                     progress_.step_size);
+  Coordinates at =
+      line_search_.step(progress_.accepted->coordinates, progress_.accepted->direction, step_size);
   target_.limit_spread(at, std_limits_);
   return at;
 }
 
-const Eigen::MatrixXd& RunVi::normals() {
-  if (cache_.iteration != progress_.iteration) {
-    cache_ = {.iteration = progress_.iteration, .num_blocks = 0, .normals = {}};
+void RunVi::extend(DrawCache& cache, const std::vector<Eigen::Index>& block_sizes) const {
+  if (cache.iteration != progress_.iteration) {
+    cache = {.iteration = progress_.iteration, .num_blocks = 0, .normals = {}};
   }
-  for (; cache_.num_blocks < progress_.block_sizes.size(); ++cache_.num_blocks) {
+  for (; cache.num_blocks < block_sizes.size(); ++cache.num_blocks) {
     Eigen::MatrixXd block =
         draws_->draw({.iteration = static_cast<std::uint32_t>(progress_.iteration),
-                      .block = static_cast<std::uint32_t>(cache_.num_blocks),
+                      .block = static_cast<std::uint32_t>(cache.num_blocks),
                       .num_dimensions = space_.dimension(),
-                      .num_samples = progress_.block_sizes[cache_.num_blocks]});
-    if (cache_.num_blocks == 0) {
-      cache_.normals = std::move(block);
+                      .num_samples = block_sizes[cache.num_blocks]});
+    if (cache.num_blocks == 0) {
+      cache.normals = std::move(block);
     } else {
-      cache_.normals.conservativeResize(Eigen::NoChange, cache_.normals.cols() + block.cols());
-      cache_.normals.rightCols(block.cols()) = block;
+      cache.normals.conservativeResize(Eigen::NoChange, cache.normals.cols() + block.cols());
+      cache.normals.rightCols(block.cols()) = block;
     }
   }
-  return cache_.normals;
 }
 
 void RunVi::tell(const method::BatchResult& result) {
@@ -288,16 +321,21 @@ method::StopReason RunVi::reason_to_stop() const {
 }
 
 void RunVi::plan_next_batch() {
-  std::vector<Eigen::Index>& sizes = progress_.block_sizes;
-  const Eigen::Index wanted = line_search_.num_samples(options_.sample_size, progress_.rejections);
-  if (progress_.rejections == 0) {
-    sizes = {wanted};
-    return;
+  progress_.block_sizes = next_blocks(std::move(progress_.block_sizes), progress_.rejections);
+}
+
+std::vector<Eigen::Index> RunVi::next_blocks(std::vector<Eigen::Index> block_sizes,
+                                             int rejections) const {
+  const Eigen::Index wanted = line_search_.num_samples(options_.sample_size, rejections);
+  if (rejections == 0) {
+    return {wanted};
   }
-  const Eigen::Index there = std::accumulate(sizes.begin(), sizes.end(), Eigen::Index{0});
+  const Eigen::Index there =
+      std::accumulate(block_sizes.begin(), block_sizes.end(), Eigen::Index{0});
   if (wanted > there) {
-    sizes.push_back(wanted - there);
+    block_sizes.push_back(wanted - there);
   }
+  return block_sizes;
 }
 
 RunViResult run_to_end(RunVi& method, method::Evaluator& evaluator) {

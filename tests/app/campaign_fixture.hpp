@@ -31,6 +31,29 @@ inference:
          (extra.empty() ? "model: {type: toy}\n" : extra);
 }
 
+/// A study whose line search rejects thirteen candidates after the first.
+inline std::string study_with_rejections(const std::string& line_search = "") {
+  return R"(invar: 1
+title: toy
+parameters:
+  names: [a, b, c]
+  prior: {family: diagonal, mean: 1, std: 0.5}
+observations:
+  values: [2.5, 2.1, 1.8, 1.5, 1.3, 1.1]
+  covariance: {std: 0.05}
+inference:
+  method: run_vi
+  random_seed: 3
+  sample_size: 2
+  sampling_method: rqmc
+  optimizer_config: {gradient_method: natural, max_iterations: 12}
+  line_search_config: {initial_step_size: 0.5, step_size_growth_factor: 30, relaxation_parameter: 1,
+                       max_step_size_decrease_trys: 12, line_search_objective: mse)" +
+         line_search + R"(}
+model: {type: toy, sleep_s: 0.05}
+)";
+}
+
 class ProgramTest : public ::testing::Test {
  protected:
   ProgramTest() { write_file(folder_ / "study.yaml", toy_study()); }

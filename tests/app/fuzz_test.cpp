@@ -158,7 +158,19 @@ std::string sound_journal(const std::filesystem::path& path, int seed) {
                                           .seconds = 0.5};
     }
   }
-  store::write_journal(path, rounds);
+  rounds.front().forget(2);
+  method::Evaluation ran_ahead = make_evaluation(2);
+  ran_ahead.ran_ahead = true;
+  rounds.front().set(2, ran_ahead, 1e9);
+  store::SpeculativeRuns speculative;
+  for (std::int64_t number = 0; number < 2; ++number) {
+    speculative.add({.number = number,
+                     .round = 2,
+                     .question = {.point = Eigen::Vector2d(seed, 2.0), .wanted = {}},
+                     .evaluation = ran_ahead,
+                     .finished = 1e9});
+  }
+  store::write_journal(path, rounds, speculative);
   return read_file(path);
 }
 
@@ -201,7 +213,9 @@ TEST(Fuzz, JournalsAreReadOrRefused) {
       200'000, [&](Random& random) { return mutated_journal(sound, other, random); },
       [&](const std::string& bytes) {
         std::vector<store::StoredRound> rounds;
-        const store::JournalEnd end = store::parse_journal("journal", bytes, 0, rounds);
+        store::SpeculativeRuns speculative;
+        const store::JournalEnd end =
+            store::parse_journal("journal", bytes, 0, rounds, speculative);
         EXPECT_EQ(end.file_bytes, bytes.size());
         EXPECT_LE(end.sound_bytes + end.salvaged_bytes, end.file_bytes);
         // What the store does with them.
@@ -216,6 +230,7 @@ TEST(Fuzz, JournalsAreReadOrRefused) {
           }
         }
         EXPECT_EQ(std::ssize(segment.evaluations.id), num_recorded);
+        EXPECT_EQ(store::gather(speculative.all()).size(), speculative.all().size());
       });
 }
 

@@ -54,6 +54,7 @@ TEST(EvaluationOptions, HasTheDocumentedDefaults) {
   EXPECT_EQ(values.retries, 0);
   EXPECT_EQ(values.on_failure, OnFailure::drop);
   EXPECT_EQ(values.failure_budget, 0.25);
+  EXPECT_TRUE(values.run_ahead);
 }
 
 TEST(EvaluationOptions, ReadsConcurrencyAsAWordOrANumber) {

@@ -68,4 +68,21 @@ TEST(TaskQueue, GivesSeveralButWhatIsRepeatedAlone) {
   EXPECT_EQ(queue.take_several(9, 0, false), (Tasks{}));
 }
 
+TEST(TaskQueue, PassesOverWhatHasBegunElsewhere) {
+  TaskQueue queue(4);
+  queue.begun(3, 5);
+  queue.begun(1, 6);
+
+  EXPECT_EQ(queue.take(0, true), 0U);
+  EXPECT_EQ(queue.take(0, true), 2U);
+  EXPECT_TRUE(queue.is_empty());
+  EXPECT_EQ(queue.attempts(1), 1);
+  queue.repeat(1);
+  queue.disregard(3);
+  EXPECT_EQ(queue.take(6, true), 3U) << "the other one has failed there";
+  EXPECT_EQ(queue.attempts(3), 1) << "the first one did not count";
+  EXPECT_EQ(queue.take(5, true), 1U);
+  EXPECT_EQ(queue.attempts(1), 2);
+}
+
 }  // namespace

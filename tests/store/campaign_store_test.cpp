@@ -1,5 +1,6 @@
 #include "invar/store/campaign_store.hpp"
 
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -14,8 +15,10 @@
 #include "invar/core/error.hpp"
 #include "invar/store/summary.hpp"
 #include "store/files.hpp"
+#include "store/hdf5.hpp"
 #include "store/history.hpp"
 #include "store/restart_file.hpp"
+#include "store/sealed_file.hpp"
 #include "store/support/campaign.hpp"
 #include "store/support/campaign_difference.hpp"
 
@@ -337,6 +340,146 @@ TEST(CampaignStore, HoldsAHundredThousandEvaluations) {
   method.restore(store.restart_point()->state);
   EXPECT_EQ(run_campaign(store, method, 32), 0);  // the rest is in the journal
   EXPECT_EQ(store.num_rounds(), 100);
+}
+
+method::Evaluation ran_ahead(const method::Question& question) {
+  method::Evaluation evaluation = testing::run_model(question.point, small_m, question.wanted);
+  evaluation.ran_ahead = true;
+  return evaluation;
+}
+
+TEST(CampaignStore, AnswersOnlyTheVeryQuestionFromARunMadeAhead) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "c", {.study_text = "invar: 1\n", .data_files = {}});
+  CampaignStore store(directory / "c", never_closing());
+  method::Batch batch{.round = 0, .points = Eigen::MatrixXd(small_d, 5)};
+  batch.points.setConstant(0.1055);
+  batch.points.row(1) << 1, 2, 3, 4, -0.0;
+  batch.wanted.resize(5);
+  batch.wanted[1].jacobian = true;
+  method::Question other_point = batch.question(0);
+  other_point.point(0) = std::nextafter(other_point.point(0), 1.0);
+  method::Question without_jacobian = batch.question(1);
+  without_jacobian.wanted = {};
+  method::Question other_zero = batch.question(4);
+  other_zero.point(1) = 0.0;
+  method::Evaluation lost = ran_ahead(batch.question(2));
+  lost.status = method::Status::timeout;
+  lost.qois = {};
+  store.record_ahead(other_point, ran_ahead(other_point));
+  store.record_ahead(without_jacobian, ran_ahead(without_jacobian));
+  store.record_ahead(other_zero, ran_ahead(other_zero));
+  store.record_ahead(batch.question(2), lost);
+  store.record_ahead(batch.question(3), ran_ahead(batch.question(3)));
+  EXPECT_EQ(store.samples_to_run_ahead(batch), (std::vector<Eigen::Index>{0, 1, 4}));
+  EXPECT_EQ(store.num_evaluations(), 0);
+
+  const auto answers = store.begin_batch(batch);
+
+  for (const std::size_t sample : {0U, 1U, 2U, 4U}) {
+    EXPECT_FALSE(answers[sample].has_value()) << sample;
+  }
+  ASSERT_TRUE(answers[3].has_value());
+  EXPECT_EQ(answers[3]->qois, ran_ahead(batch.question(3)).qois);
+  EXPECT_EQ(store.num_evaluations(), 1);
+  EXPECT_EQ(store.num_failed(), 0) << "what failed ahead is no failure of the campaign";
+  EXPECT_EQ(store.num_ran_ahead(), 5);
+  EXPECT_EQ(store.num_asked_later(), 1);
+  EXPECT_FALSE(fs::exists(directory / "c/failed") &&
+               !list_directory(directory / "c/failed").empty());
+}
+
+TEST(CampaignStore, CountsARunThatWasAskedForBeforeItEndedAsRunAhead) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "c", {.study_text = "invar: 1\n", .data_files = {}});
+  CampaignStore store(directory / "c", never_closing());
+  const method::Batch batch{.round = 0, .points = Eigen::MatrixXd::Constant(small_d, 1, 0.1055)};
+  store.begin_batch(batch);
+
+  store.record(batch, 0, ran_ahead(batch.question(0)));
+
+  EXPECT_EQ(store.num_ran_ahead(), 1);
+  EXPECT_EQ(store.num_asked_later(), 1);
+}
+
+/// Runs a small campaign with runs made ahead and takes it to its end.
+TEST(CampaignStore, GivesTheSameCampaignWhateverWasRunAhead) {
+  const TemporaryDirectory directory;
+  const fs::path reference = testing::make_reference(directory);
+  for (const bool closes_rounds : {false, true}) {
+    const fs::path campaign = directory / (closes_rounds ? "closing" : "one");
+    create_campaign(campaign, {.study_text = "invar: 1\n", .data_files = {}});
+    std::int64_t num_runs = 0;
+    // Killed after every third run.
+    for (std::int64_t more = 1; more > 0; num_runs += more) {
+      CampaignStore store(campaign, closes_rounds ? closing_every_round() : never_closing());
+      ChainMethod method = make_small_method();
+      more = run_campaign(store, method, small_m, {.runs = 3, .closes = false, .runs_ahead = true});
+      if (method.stop_reason() != method::StopReason::none) {
+        num_runs += more;
+        break;
+      }
+    }
+    EXPECT_EQ(finish_small(campaign), 0);
+
+    EXPECT_EQ(testing::campaign_difference(reference, campaign / "campaign.h5"), std::nullopt);
+    const CampaignSummary summary = read_summary(campaign);
+    EXPECT_EQ(summary.num_evaluations, small_n * small_rounds);
+    EXPECT_EQ(summary.num_evaluations, num_runs + summary.num_asked_later);
+    EXPECT_GT(summary.num_asked_later, small_rounds - 1);
+    EXPECT_GT(summary.num_ran_ahead, summary.num_asked_later);
+    const CampaignStore store(campaign, never_closing());
+    EXPECT_EQ(store.num_ran_ahead(), summary.num_ran_ahead);
+    EXPECT_EQ(store.num_asked_later(), summary.num_asked_later);
+  }
+}
+
+TEST(CampaignStore, MovesRunsThatNobodyAskedForToHistoryWhenTheyAreOld) {
+  const TemporaryDirectory directory;
+  create_campaign(directory / "c", {.study_text = "invar: 1\n", .data_files = {}});
+  const method::Question question{.point = Eigen::VectorXd::Constant(small_d, 0.1055)};
+  {
+    CampaignStore store(directory / "c", closing_every_round());
+    store.record_ahead(question, ran_ahead(question));
+    ChainMethod method(small_d, small_n, 12);
+    run_campaign(store, method, small_m);
+  }
+
+  EXPECT_EQ(read_history_entry(directory / "c", 7).num_speculative, 0);
+  const HistoryEntry entry = read_history_entry(directory / "c", 8);
+  EXPECT_EQ(entry.num_speculative, 1);
+  EXPECT_EQ(entry.speculative_end, 1);
+  const Segment segment = read_history(entry);
+  EXPECT_EQ(segment.speculative.parameters.col(0), question.point);
+  EXPECT_EQ(segment.speculative.qois.col(0), ran_ahead(question).qois);
+  CampaignStore store(directory / "c");
+  EXPECT_EQ(store.num_ran_ahead(), 1);
+  EXPECT_EQ(store.num_asked_later(), 0);
+  store.record_ahead(question, ran_ahead(question));  // as number 1
+  EXPECT_EQ(store.num_ran_ahead(), 2);
+}
+
+/// A segment as it was before there were runs made ahead.
+TEST(CampaignStore, OpensACampaignOfBeforeRunsWereMadeAhead) {
+  const TemporaryDirectory directory;
+  const fs::path reference = testing::make_reference(directory);
+  run_small(directory / "c", closing_every_round(), {.runs = 2 * small_n + 1, .closes = false});
+  const fs::path path = history_path(directory / "c", 0);
+  const Seal seal = read_seal(path, "history");
+  auto counts = seal.counts;
+  for (const char* name : {"ran_ahead", "speculative", "speculative_end"}) {
+    EXPECT_EQ(counts.erase(name), 1U);
+  }
+  const fs::path body = directory / "body.h5";
+  testing::overwrite(body, testing::bytes_of(path).substr(Seal::num_bytes));
+  h5::Handle file(H5Fopen(body.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose, "open");
+  h5::check(H5Ldelete(file.get(), "evaluations/ran_ahead", H5P_DEFAULT), "delete");
+  file.close("close");
+  write_sealed_file(path, "history", counts, testing::bytes_of(body));
+
+  finish_small(directory / "c");
+
+  EXPECT_EQ(testing::campaign_difference(reference, directory / "c/campaign.h5"), std::nullopt);
 }
 
 }  // namespace

@@ -44,14 +44,28 @@ method::Evaluation make_failure() {
   return evaluation;
 }
 
+EvaluationRecord record(std::int64_t round, std::int64_t sample,
+                        const method::Evaluation& evaluation, double finished) {
+  return {.round = round, .sample = sample, .finished = finished, .evaluation = evaluation};
+}
+
+/// Where nothing was run ahead.
+JournalEnd read_journal(const std::filesystem::path& path, std::int64_t first_round,
+                        std::vector<StoredRound>& rounds) {
+  SpeculativeRuns none;
+  const JournalEnd end = read_journal(path, first_round, rounds, none);
+  EXPECT_TRUE(none.all().empty());
+  return end;
+}
+
 /// A journal with a told round of three answers and the next batch with one.
 void write_example(const std::filesystem::path& path) {
   Syncer syncer(0.01);
-  Journal journal(path, write_journal(path, {}), syncer);
+  Journal journal(path, write_journal(path, {}, SpeculativeRuns()), syncer);
   journal.add_batch(make_batch(0));
-  journal.add_evaluation(0, 2, make_evaluation(), 1002.0);
-  journal.add_evaluation(0, 0, make_failure(), 1000.0);
-  journal.add_evaluation(0, 1, make_evaluation(), 1001.0);
+  journal.add_evaluation(record(0, 2, make_evaluation(), 1002.0));
+  journal.add_evaluation(record(0, 0, make_failure(), 1000.0));
+  journal.add_evaluation(record(0, 1, make_evaluation(), 1001.0));
   journal.add_round(0, {.scalars = {{"elbo", -1.5}},
                         .mean = Eigen::Vector2d(1, 2),
                         .std = Eigen::Vector2d(3, 4),
@@ -60,7 +74,7 @@ void write_example(const std::filesystem::path& path) {
                         .messages = "one\ntwo",
                         .seconds = 0.5});
   journal.add_batch(make_batch(1));
-  journal.add_evaluation(1, 1, make_evaluation(), 1003.0);
+  journal.add_evaluation(record(1, 1, make_evaluation(), 1003.0));
 }
 
 TEST(Journal, GivesBackWhatWasWritten) {
@@ -102,7 +116,7 @@ TEST(Journal, IsCutAtTheFirstRecordThatIsNotWhole) {
   write_example(directory / "j");
   const std::string whole = bytes_of(directory / "j");
   std::string last;
-  encode_evaluation(last, 1, 1, make_evaluation(), 1003.0);
+  encode_evaluation(last, record(1, 1, make_evaluation(), 1003.0));
   const std::size_t before_last = whole.size() - last.size();
 
   for (std::size_t size = whole.size(); size-- > before_last;) {
@@ -137,7 +151,7 @@ TEST(Journal, KeepsTheSoundAnswersBehindADamagedOne) {
   std::string first;
   std::string second;
   encode_batch(first, make_batch(0));
-  encode_evaluation(second, 0, 2, make_evaluation(), 1002.0);
+  encode_evaluation(second, record(0, 2, make_evaluation(), 1002.0));
   const std::size_t begin = 64 + first.size();
 
   for (std::size_t i = begin; i < begin + second.size(); ++i) {
@@ -176,7 +190,7 @@ TEST(Journal, GoesOnWhereItWasCut) {
   {
     Syncer syncer(0.01);
     Journal journal(directory / "j", end.sound_bytes, syncer);
-    journal.add_evaluation(1, 0, make_failure(), 1.0);
+    journal.add_evaluation(record(1, 0, make_failure(), 1.0));
   }
 
   rounds.clear();
@@ -202,7 +216,7 @@ TEST(Journal, WritesRoundsAsTheyWere) {
   std::vector<StoredRound> rounds;
   read_journal(directory / "a", 0, rounds);
 
-  const std::uint64_t num_bytes = write_journal(directory / "b", rounds);
+  const std::uint64_t num_bytes = write_journal(directory / "b", rounds, SpeculativeRuns());
 
   EXPECT_EQ(num_bytes, std::filesystem::file_size(directory / "a"));
   std::vector<StoredRound> again;
@@ -268,7 +282,7 @@ TEST(Journal, RefusesToGoOnAfterAWriteThatFailed) {
     int num_errors = 0;
     for (int i = 0; i < 2; ++i) {
       try {
-        journal.add_evaluation(1, 0, make_evaluation(), 1.0);
+        journal.add_evaluation(record(1, 0, make_evaluation(), 1.0));
       } catch (const Error& error) {
         num_errors += error.kind() == ErrorKind::io ? 1 : 0;
       }
@@ -305,6 +319,114 @@ TEST(Syncer, ReportsAFailedSyncToTheNextWriter) {
   }
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+SpeculativeRun make_run(std::int64_t number) {
+  method::Evaluation evaluation = make_evaluation();
+  evaluation.ran_ahead = true;
+  evaluation.derivatives.jacobian = Eigen::MatrixXd::Constant(3, 2, 0.5);
+  return {.number = number,
+          .round = 1,
+          .question = {.point = Eigen::Vector2d(0.1, -0.0), .wanted = {.jacobian = true}},
+          .evaluation = evaluation,
+          .finished = 1004.0};
+}
+
+/// The example with three runs made ahead, of which the second became the answer to sample 2.
+void write_example_ahead(const std::filesystem::path& path) {
+  write_example(path);
+  Syncer syncer(0.01);
+  Journal journal(path, std::filesystem::file_size(path), syncer);
+  for (std::int64_t number = 0; number < 3; ++number) {
+    journal.add_speculative(make_run(number));
+  }
+  EvaluationRecord answer = record(1, 2, make_run(1).evaluation, 1004.0);
+  answer.speculative = 1;
+  journal.add_evaluation(answer);
+}
+
+TEST(Journal, GivesBackRunsMadeAheadUntilTheyAreAnswers) {
+  const TemporaryDirectory directory;
+  write_example_ahead(directory / "j");
+
+  std::vector<StoredRound> rounds;
+  SpeculativeRuns runs;
+  const JournalEnd end = read_journal(directory / "j", 0, rounds, runs);
+
+  EXPECT_EQ(end.sound_bytes, end.file_bytes);
+  ASSERT_EQ(runs.all().size(), 2U);
+  EXPECT_EQ(runs.all()[0].number, 0);
+  EXPECT_EQ(runs.all()[1].number, 2);
+  EXPECT_EQ(runs.next_number(), 3);
+  EXPECT_EQ(runs.first_number(), 0);
+  const SpeculativeRun& run = runs.all()[1];
+  EXPECT_TRUE(is_same(run.question, make_run(2).question));
+  EXPECT_EQ(run.round, 1);
+  EXPECT_EQ(run.finished, 1004.0);
+  EXPECT_EQ(run.evaluation.qois, make_evaluation().qois);
+  EXPECT_EQ(run.evaluation.derivatives.jacobian, make_run(2).evaluation.derivatives.jacobian);
+  EXPECT_TRUE(run.evaluation.ran_ahead);
+  ASSERT_TRUE(rounds.at(1).has(2));
+  EXPECT_TRUE(rounds[1].evaluation(2).ran_ahead);
+  EXPECT_EQ(rounds[1].num_ran_ahead(), 1);
+  EXPECT_FALSE(rounds[1].evaluation(1).ran_ahead);
+
+  // Written anew and read after the old one, as after a kill in the middle of closing a segment.
+  write_journal(directory / "k", rounds, runs);
+  read_journal(directory / "k", 0, rounds, runs);
+  EXPECT_EQ(runs.all().size(), 2U);
+  std::vector<StoredRound> again;
+  SpeculativeRuns runs_again;
+  read_journal(directory / "k", 0, again, runs_again);
+  EXPECT_EQ(runs_again.all().size(), 2U);
+  EXPECT_EQ(again.at(1).num_ran_ahead(), 1);
+}
+
+TEST(Journal, KnowsWhichRunsMadeAheadHistoryHas) {
+  const TemporaryDirectory directory;
+  write_example_ahead(directory / "j");
+
+  std::vector<StoredRound> rounds;
+  SpeculativeRuns runs(2);
+  read_journal(directory / "j", 2, rounds, runs);
+
+  EXPECT_TRUE(rounds.empty());
+  ASSERT_EQ(runs.all().size(), 1U);
+  EXPECT_EQ(runs.all()[0].number, 2);
+}
+
+TEST(Journal, LosesOnlyTheRunMadeAheadThatIsDamaged) {
+  const TemporaryDirectory directory;
+  write_example_ahead(directory / "j");
+  write_example(directory / "short");
+  const std::size_t begin = std::filesystem::file_size(directory / "short");
+  std::string first;
+  encode_speculative(first, make_run(0));
+
+  for (std::size_t i = begin; i < begin + first.size(); ++i) {
+    flip_byte(directory / "j", i);
+    std::vector<StoredRound> rounds;
+    SpeculativeRuns runs;
+    const JournalEnd end = read_journal(directory / "j", 0, rounds, runs);
+    EXPECT_EQ(end.sound_bytes, begin);
+    EXPECT_GE(end.lost_bytes(), first.size());
+    ASSERT_EQ(runs.all().size(), 1U);
+    EXPECT_EQ(runs.all()[0].number, 2);
+    EXPECT_TRUE(rounds.at(1).has(2)) << "the answers behind it are kept";
+    flip_byte(directory / "j", i);  // back
+  }
+}
+
+TEST(Journal, RefusesARunMadeAheadThatMakesNoSense) {
+  const TemporaryDirectory directory;
+  std::string record;
+  SpeculativeRun run = make_run(0);
+  run.number = -1;
+  encode_speculative(record, run);
+  const auto payload = next_payload(record);
+
+  EXPECT_TRUE(is_known_kind(*payload));
+  EXPECT_THROW(decode_speculative(*payload), Error);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include <gtest/gtest.h>
 
@@ -226,7 +227,7 @@ TEST(ReadEvaluations, LeavesOutASegmentOfAnotherCampaign) {
   StoredRound foreign({.round = 1, .first_id = small_n, .points = Eigen::MatrixXd::Zero(7, 1)});
   foreign.set(0, testing::run_model(Eigen::VectorXd::Ones(7), small_m), 1.0);
   foreign.row = RoundRow{};
-  write_history(campaign, 1, gather({&foreign, 1}));
+  write_history(campaign, 1, gather(std::span<const StoredRound>(&foreign, 1)), 0);
 
   const RecordedEvaluations record = read_evaluations(campaign);
 

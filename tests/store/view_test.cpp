@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -93,6 +94,38 @@ TEST(View, HasTheDerivativesThatWereWanted) {
   EXPECT_EQ(directions.rows(), small_d);
   EXPECT_EQ(weights.rows(), small_m);
   EXPECT_EQ(products.rows(), small_d);
+}
+
+TEST(View, KeepsRunsThatNobodyAskedForApart) {
+  const TemporaryDirectory directory;
+  testing::run_small(directory / "c", testing::closing_every_round(),
+                     {.runs = {}, .runs_ahead = true});
+  testing::finish_small(directory / "c");
+  const h5::Handle file = h5::open_on_disk(directory / "c/campaign.h5");
+
+  const auto ran_ahead = h5::read<std::uint8_t>(file.get(), "evaluations/ran_ahead");
+  const auto id = h5::read<std::int64_t>(file.get(), "speculative/id");
+  const auto round = h5::read<std::int64_t>(file.get(), "speculative/round");
+  const auto status = h5::read<std::uint8_t>(file.get(), "speculative/status");
+  const auto host = h5::read<std::string>(file.get(), "speculative/host");
+  const Eigen::MatrixXd parameters = h5::read_samples(file.get(), "speculative/parameters");
+  const Eigen::MatrixXd qois = h5::read_samples(file.get(), "speculative/qois");
+  EXPECT_EQ(std::ssize(ran_ahead), small_n * small_rounds);
+  const auto num_used = std::count(ran_ahead.begin(), ran_ahead.end(), 1);
+  // Of two samples in every round but the first, those that did not fail.
+  EXPECT_GT(num_used, small_rounds - 1);
+  EXPECT_EQ(std::ssize(id), 3 * (small_rounds - 1) - num_used);
+  EXPECT_TRUE(std::is_sorted(round.begin(), round.end()));
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    const auto column = static_cast<Eigen::Index>(i);
+    const method::Evaluation expected = testing::run_model(parameters.col(column), small_m);
+    EXPECT_EQ(status[i], static_cast<std::uint8_t>(expected.status));
+    EXPECT_EQ(host[i], "node01");
+    if (expected.status == method::Status::ok) {
+      EXPECT_EQ(qois.col(column), expected.qois);
+    }
+  }
+  EXPECT_FALSE(h5::exists(h5::open_on_disk(make_reference(directory)).get(), "speculative"));
 }
 
 TEST(View, HasARowPerRound) {

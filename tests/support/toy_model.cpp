@@ -1,12 +1,15 @@
 #include "support/toy_model.hpp"
 
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace invar::test {
 namespace {
@@ -18,10 +21,21 @@ void count_call() {
   }
 }
 
+/// Log-normal with the mean `sleep_s`, drawn anew for every point and always the same there.
+double seconds_of_run(const ToyOptions& options, double x) {
+  if (options.sleep_sigma == 0) {
+    return options.sleep_s;
+  }
+  std::mt19937_64 generator(std::bit_cast<std::uint64_t>(x));
+  const double sigma = options.sleep_sigma;
+  return options.sleep_s *
+         std::lognormal_distribution<double>(-0.5 * sigma * sigma, sigma)(generator);
+}
+
 class ToyModel final : public model::Model {
  public:
-  ToyModel(const ToyOptions& options, const model::ProblemSizes& sizes)
-      : options_(options), sizes_(sizes) {}
+  ToyModel(const ToyOptions& options, model::ProblemSizes sizes)
+      : options_(options), sizes_(std::move(sizes)) {}
 
   [[nodiscard]] Eigen::Index num_parameters() const override { return sizes_.num_parameters; }
   [[nodiscard]] Eigen::Index num_qois() const override { return sizes_.num_qois; }
@@ -30,7 +44,7 @@ class ToyModel final : public model::Model {
     count_call();
     const Eigen::VectorXd& x = request.parameters;
     if (options_.sleep_s > 0) {
-      std::this_thread::sleep_for(std::chrono::duration<double>(options_.sleep_s));
+      std::this_thread::sleep_for(std::chrono::duration<double>(seconds_of_run(options_, x[0])));
     }
     while (x[0] > options_.hang_above) {
       std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -76,6 +90,8 @@ model::ModelType toy_model() {
   static const options::Table<ToyOptions> table({
       real<ToyOptions>("sleep_s", &ToyOptions::sleep_s, Range::at_least(0),
                        "how long every run takes", "s"),
+      real<ToyOptions>("sleep_sigma", &ToyOptions::sleep_sigma, Range::at_least(0),
+                       "spread of its logarithm, from point to point"),
       threshold("fail_above", &ToyOptions::fail_above, "fails above it"),
       threshold("throw_above", &ToyOptions::throw_above, "throws above it"),
       threshold("nan_above", &ToyOptions::nan_above, "gives NaN above it"),

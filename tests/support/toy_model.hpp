@@ -9,6 +9,7 @@ namespace invar::test {
 /// The keys of `model: {type: toy}`.
 struct ToyOptions {
   double sleep_s = 0.0;
+  double sleep_sigma = 0.0;    // of the logarithm of the time, which is a function of the point
   double fail_above = 1e300;   // of the first parameter: the model says that it failed
   double throw_above = 1e300;  // it throws
   double nan_above = 1e300;    // it gives NaN

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include <gmock/gmock.h>
+
 #include "invar/core/random.hpp"
 #include "vi/linear_problem.hpp"
 
@@ -111,6 +113,92 @@ TEST_F(RunViTest, ReportsTheSameColumnsInEveryRound) {
   EXPECT_EQ(method.diagnostics().scalar("step_size"), 0.01);
   EXPECT_EQ(method.diagnostics().mean.size(), 3);
   EXPECT_EQ(method.diagnostics().std.size(), 3);
+}
+
+/// A line search with many rejections, which adds draws to each.
+VIStochasticNonmonotoneLineSearchConfig long_steps() {
+  return {.initial_step_size = 40.0,
+          .max_step_size = 40.0,
+          .step_size_decay_factor = 1.5,
+          .line_search_sample_growth_factor = 1.3};
+}
+
+TEST_F(RunViTest, RunsAheadOnExactlyWhatItAsksAfterARejection) {
+  for (const auto family : {space::GaussianFamily::diagonal, space::GaussianFamily::multivariate}) {
+    problem = linear_problem(family);
+    options.sample_size = 8;
+    options.line_search_config = long_steps();
+    RunVi method = make();
+    int num_compared = 0;
+    for (int round = 0; round < 60 && method.stop_reason() == StopReason::none; ++round) {
+      method.ask();
+      const method::Batch ahead = method.ahead();
+      EXPECT_TRUE(method::have_same_bits(ahead.points, method.ahead().points));
+      play(method);
+      Eigen::Index at = 0;
+      while (at < ahead.points.cols() && method.progress().rejections > 0) {
+        const method::Batch asked = method.ask();
+        ASSERT_TRUE(
+            method::have_same_bits(ahead.points.middleCols(at, asked.points.cols()), asked.points));
+        EXPECT_EQ(ahead.first_id + at, asked.first_id);
+        at += asked.points.cols();
+        ++num_compared;
+        play(method);
+      }
+    }
+    EXPECT_GT(num_compared, 3);
+  }
+}
+
+TEST_F(RunViTest, GivesTheSameAnswerWhetherItIsAskedAheadOrNot) {
+  options.sample_size = 8;
+  options.line_search_config = long_steps();
+  RunVi plain = make();
+  RunVi looked_ahead = make();
+  for (int round = 0; round < 40 && plain.stop_reason() == StopReason::none; ++round) {
+    looked_ahead.ask();
+    static_cast<void>(looked_ahead.ahead());
+    play(plain);
+    play(looked_ahead);
+    EXPECT_TRUE(plain.state().values() == looked_ahead.state().values()) << round;
+  }
+}
+
+TEST_F(RunViTest, OffersNothingBeforeThereIsAStepOrWhenTheSearchWouldEnd) {
+  options.sample_size = 8;
+  auto config = long_steps();
+  config.max_step_size_decrease_trys = 2;
+  options.line_search_config = config;
+  options.optimizer_config = VIGradientOptimizerConfig{.max_iterations = 3};
+  RunVi method = make();
+  const auto lose_all = [](method::BatchResult& result) {
+    for (std::size_t i = 0; i < result.evaluations.size(); ++i) {
+      fail(result, i, Status::crashed);
+    }
+  };
+
+  EXPECT_EQ(method.ahead().points.cols(), 0) << "nothing was asked";
+  method.ask();
+  EXPECT_EQ(method.ahead().points.cols(), 0) << "the first batch has no other step";
+  play(method);
+  for (const Eigen::Index num_offered : {11 + 14, 14, 0}) {  // 8 * 1.3 and 8 * 1.3^2, rounded up
+    method.ask();
+    EXPECT_EQ(method.ahead().points.cols(), num_offered);
+    play(method, lose_all);
+  }
+  EXPECT_EQ(method.stop_reason(), StopReason::line_search_failed);
+}
+
+TEST_F(RunViTest, OffersNothingInTheLastIteration) {
+  options.sample_size = 8;
+  options.optimizer_config = VIGradientOptimizerConfig{.max_iterations = 2};
+  RunVi method = make();
+  play(method);
+
+  method.ask();
+
+  EXPECT_EQ(method.progress().iteration, 1);
+  EXPECT_EQ(method.ahead().points.cols(), 0);
 }
 
 /// The default draws without some samples of the first block.

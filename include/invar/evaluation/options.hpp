@@ -24,6 +24,7 @@ struct EvaluationOptions {
   OnFailure on_failure = OnFailure::drop;
   double failure_budget = 0.25;                        // largest failed share of a batch
   std::optional<std::string> deadline = std::nullopt;  // a moment as `parse_moment` reads it
+  bool run_ahead = true;                               // idle groups run what may be asked next
 };
 
 /// The keys under `evaluation`.

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,10 @@ namespace invar::evaluation {
 /// the round trip. A failed run is tried again up to `retries` times, on another group as long as
 /// there is one. A group that exceeds the timeout is written off and the others go on.
 ///
+/// What is offered runs on groups that are idle while no point of the batch waits, and only where
+/// that does not delay the next batch: as many groups as the batch has points are left free of it,
+/// or the batch has just begun a run that will take as long.
+///
 /// MPI: Manager only, of a job of several ranks; the others are in `serve_model`.
 class PoolEvaluator : public method::Evaluator {
  public:
@@ -40,6 +46,14 @@ class PoolEvaluator : public method::Evaluator {
   ///          lost, some samples are never handed over.
   void evaluate(const method::Batch& batch, const std::vector<Eigen::Index>& samples,
                 const Sink& sink) override;
+
+  /// Whether there are several groups, runs take some milliseconds or more, and it is wanted.
+  [[nodiscard]] bool runs_ahead() const override;
+
+  /// For the next `evaluate`; its sink may be called until the last `evaluate` or `settle`.
+  void offer(const method::Offer& offer) override;
+  void settle() override;
+  [[nodiscard]] int num_running_ahead() const override;
 
   /// False once all groups are lost.
   [[nodiscard]] bool can_go_on() const override { return !has_lost_all_groups(); }
@@ -66,7 +80,28 @@ class PoolEvaluator : public method::Evaluator {
  private:
   class Round;
 
+  /// A point that a group has: a task of the batch at hand, or one that nobody has asked for yet,
+  /// or one that was asked for after it had begun. Neither: its batch was left by an exception.
+  struct Job {
+    std::optional<std::size_t> task = std::nullopt;
+    std::optional<method::Question> ahead = std::nullopt;
+  };
+
+  /// What a group runs in one go.
+  struct Call {
+    int group = 0;
+    std::vector<Job> jobs;
+  };
+
   [[nodiscard]] bool may_start() const;
+  [[nodiscard]] int num_usable_groups() const;
+
+  /// A point that runs and that nobody has asked for, and where; null where there is none.
+  struct Found {
+    Job* job = nullptr;
+    int group = -1;
+  };
+  [[nodiscard]] Found find_ahead(const method::Question& question);
 
   const parallel::Groups* groups_;
   EvaluationOptions options_;
@@ -74,7 +109,10 @@ class PoolEvaluator : public method::Evaluator {
   int most_at_once_;
   parallel::TaskPool pool_;
   std::vector<std::byte> task_bytes_;
-  std::int64_t next_ticket_ = 0;  // tickets are never used twice
+  std::int64_t next_ticket_ = 0;        // tickets are never used twice
+  std::map<std::int64_t, Call> calls_;  // by ticket; what runs ahead outlives its round
+  method::Offer offer_;
+  std::size_t next_offered_ = 0;  // of its samples
   RunTimes run_times_;
   std::function<void()> on_idle_ = [] {};
   bool have_all_left_ = false;

@@ -26,6 +26,25 @@ struct WantedDerivatives {
   }
 };
 
+/// What is asked of one run of the model: the QoIs at a point, and derivatives there.
+///
+/// Two that are the same to the bit have the same answer.
+///
+/// Shapes: point d, physical coordinates.
+/// MPI:    Local.
+struct Question {
+  Eigen::VectorXd point;
+  WantedDerivatives wanted = {};
+};
+
+/// Whether two sets of numbers are the same to the bit, and of the same shape.
+///
+/// MPI: Local.
+bool have_same_bits(const Eigen::Ref<const Eigen::MatrixXd>& a,
+                    const Eigen::Ref<const Eigen::MatrixXd>& b);
+bool is_same(const WantedDerivatives& a, const WantedDerivatives& b);
+bool is_same(const Question& a, const Question& b);
+
 /// Derivatives that a run gave: those that were wanted.
 struct Derivatives {
   Eigen::MatrixXd jacobian = {};          // m x d
@@ -49,6 +68,7 @@ struct Evaluation {
   std::int32_t group = 0;
   std::int32_t attempts = 1;
   std::string host;
+  bool ran_ahead = false;  // it began before it was asked for
 };
 
 /// Points whose QoIs a method asks for in one round, and derivatives where the model can.
@@ -62,6 +82,10 @@ struct Batch {
   [[nodiscard]] const WantedDerivatives& wanted_of(Eigen::Index sample) const {
     static const WantedDerivatives none;
     return wanted.empty() ? none : wanted[static_cast<std::size_t>(sample)];
+  }
+
+  [[nodiscard]] Question question(Eigen::Index sample) const {
+    return {.point = points.col(sample), .wanted = wanted_of(sample)};
   }
 };
 

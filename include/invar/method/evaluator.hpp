@@ -7,6 +7,14 @@
 
 namespace invar::method {
 
+/// Points that may be asked for soon, for groups of ranks that would be idle.
+struct Offer {
+  Batch batch = {};                        // most likely first
+  std::vector<Eigen::Index> samples = {};  // those of them that are worth a run
+  /// Gets what came of a run that nobody has asked for.
+  std::function<void(const Question&, const Evaluation&)> sink = {};
+};
+
 /// Runs the model at the points of a batch.
 ///
 /// MPI: Manager only; implementations hand the work to groups of ranks.
@@ -28,6 +36,24 @@ class Evaluator {
   ///          groups are lost, it returns with some samples never handed over.
   virtual void evaluate(const Batch& batch, const std::vector<Eigen::Index>& samples,
                         const Sink& sink) = 0;
+
+  /// Whether an offer would be of use: somebody may be idle for long enough.
+  [[nodiscard]] virtual bool runs_ahead() const { return false; }
+
+  /// Offers points to those who are idle while a batch is evaluated, in place of what was offered
+  /// before. Never at the cost of what is asked; `evaluate` does not wait for such a run, which
+  /// goes on and is handed to the offer's sink by a later `evaluate` or `settle`. When its point is
+  /// asked for meanwhile it is waited for and, when it is good, handed to that batch instead.
+  ///
+  /// Failure: a run that failed is handed to the offer's sink and not repeated; when its point is
+  ///          asked for, it is run as if it never had been.
+  virtual void offer(const Offer& /*offer*/) {}
+
+  /// Waits for the runs that nobody has asked for, as far as there is time.
+  virtual void settle() {}
+
+  /// How many groups are at work on them.
+  [[nodiscard]] virtual int num_running_ahead() const { return 0; }
 
   /// How long runs took before, in seconds, oldest first; for those who plan with it.
   virtual void learn(const std::vector<double>& /*run_times*/) {}

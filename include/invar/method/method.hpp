@@ -85,6 +85,16 @@ class Method {
   /// @pre stop_reason() == none
   virtual Batch ask() = 0;
 
+  /// Points that may be asked soon, most likely first, for groups of ranks that would be idle: a
+  /// batch without a round of its own, empty where nothing is known. The same state always gives
+  /// the same, and whether it is called changes nothing else.
+  ///
+  /// What comes of them counts only when `ask` gives that very point, to the bit, and wants the
+  /// same derivatives.
+  ///
+  /// @pre `ask` was called since the last `tell`
+  [[nodiscard]] virtual Batch ahead() const { return {}; }
+
   /// Takes the outcomes of the batch that was asked last, in index order.
   virtual void tell(const BatchResult& result) = 0;
 

@@ -98,8 +98,9 @@ class CampaignStore {
 
   /// The recorded answers to this batch, by sample; none where the model has to run.
   ///
-  /// A batch that is new is journalled before this returns. With `retry_failed` the answers to
-  /// repeat are left out; what is recorded for them then takes their place.
+  /// A batch that is new is journalled before this returns, and so are the answers that were run
+  /// ahead: good runs of the very same question, recorded by `record_ahead`. With `retry_failed`
+  /// the answers to repeat are left out; what is recorded for them then takes their place.
   ///
   /// @pre rounds come without gaps, from restart_point()->num_rounds on (from 0 without one)
   /// @throws Error(data)  when another batch is recorded for this round
@@ -114,6 +115,20 @@ class CampaignStore {
   /// @throws Error(io)
   void record(const method::Batch& batch, Eigen::Index sample,
               const method::Evaluation& evaluation);
+
+  /// The samples of a batch that nobody has asked for yet of which no run is recorded; those that
+  /// failed count as recorded.
+  [[nodiscard]] std::vector<Eigen::Index> samples_to_run_ahead(const method::Batch& batch) const;
+
+  /// Journals a run that nobody has asked for. It is an answer when `begin_batch` is given its very
+  /// question within the next rounds, and stands under /speculative of campaign.h5 otherwise; its
+  /// derivatives are kept only as long as it may become an answer.
+  ///
+  /// Cost: one write(2).
+  ///
+  /// @pre evaluation.ran_ahead
+  /// @throws Error(io)
+  void record_ahead(const method::Question& question, const method::Evaluation& evaluation);
 
   /// Stores what a told round did; closes the segment when that is due.
   ///
@@ -152,6 +167,9 @@ class CampaignStore {
   /// Evaluations stored, in history and journal, also those of rounds that wait to be replayed.
   [[nodiscard]] std::int64_t num_evaluations() const;
   [[nodiscard]] std::int64_t num_failed() const;
+  /// Runs that began before they were asked for, and how many of them were asked for later.
+  [[nodiscard]] std::int64_t num_ran_ahead() const;
+  [[nodiscard]] std::int64_t num_asked_later() const;
   /// Failed runs of the round that is not told yet that `retry_failed` repeats.
   [[nodiscard]] std::int64_t num_to_retry() const;
   /// How long the newest good runs and timeouts took, in seconds, oldest first: those of the

@@ -37,6 +37,8 @@ struct CampaignSummary {
   std::int64_t num_evaluations = 0;           // recorded, those in the journal included
   std::int64_t num_failed = 0;                // of them
   std::int64_t num_journalled = 0;            // of them, not yet in a closed segment
+  std::int64_t num_ran_ahead = 0;             // runs that began before they were asked for
+  std::int64_t num_asked_later = 0;           // of them; the others are no evaluations
   std::optional<PosteriorSummary> posterior;  // when campaign.h5 has one
   std::vector<std::string> notes;             // files that could not be read, and why
 };

@@ -85,6 +85,14 @@ class RunVi : public method::Method {
         std::unique_ptr<DrawSource> draws = nullptr);
 
   method::Batch ask() override;
+
+  /// The batches that would be asked if the candidate at hand, and those after it, are rejected:
+  /// smaller steps with the same normals, as far as the line search would go on, at most
+  /// `most_steps_ahead` of them. None for the last iteration: whichever candidate it accepts is the
+  /// end, where nobody should have to wait for a run that is of no use.
+  [[nodiscard]] method::Batch ahead() const override;
+  static constexpr int most_steps_ahead = 3;
+
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return progress_.stop; }
@@ -151,7 +159,12 @@ class RunVi : public method::Method {
     bool is_rescoring = false;
   };
 
-  [[nodiscard]] const Eigen::MatrixXd& normals();
+  /// Draws what is missing of these blocks.
+  void extend(DrawCache& cache, const std::vector<Eigen::Index>& block_sizes) const;
+  /// The blocks of the batch after so many rejections in a row, from those of the one before it.
+  [[nodiscard]] std::vector<Eigen::Index> next_blocks(std::vector<Eigen::Index> block_sizes,
+                                                      int rejections) const;
+  [[nodiscard]] Coordinates candidate(double step_size) const;
   [[nodiscard]] Survivors survivors(Points points, const method::BatchResult& result) const;
   [[nodiscard]] Judged judge(const Coordinates& at, const Survivors& kept) const;
   [[nodiscard]] AcceptedState accepted_state(const Coordinates& at, Survivors kept,

@@ -144,6 +144,42 @@ method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois
   return evaluation;
 }
 
+bool is_run_ahead(Eigen::Index sample) {
+  return sample == 1 || sample == 4;
+}
+
+namespace {
+
+/// Records what the next round asks: good runs, failed ones, and one for which nobody asks.
+void run_ahead(CampaignStore& store, const ChainMethod& method, const method::BatchResult& result,
+               Eigen::Index num_qois) {
+  ChainMethod oracle = make_small_method();
+  oracle.restore(method.state());
+  oracle.tell(result);
+  if (oracle.stop_reason() != method::StopReason::none) {
+    return;
+  }
+  method::Batch next = oracle.ask();
+  next.points.conservativeResize(Eigen::NoChange, next.points.cols() + 1);
+  next.points.rightCols(1).setConstant(0.5);
+  next.wanted.emplace_back();
+  for (const Eigen::Index sample : store.samples_to_run_ahead(next)) {
+    const bool is_for_nothing = sample + 1 == next.points.cols();
+    method::Question question = next.question(sample);
+    if (is_for_nothing) {
+      question.point(0) += static_cast<double>(next.round);
+    } else if (!is_run_ahead(sample)) {
+      continue;
+    }
+    method::Evaluation evaluation = run_model(question.point, num_qois, question.wanted);
+    evaluation.ran_ahead = true;
+    evaluation.attempts = 1;
+    store.record_ahead(question, evaluation);
+  }
+}
+
+}  // namespace
+
 std::int64_t run_campaign(CampaignStore& store, ChainMethod& method, Eigen::Index num_qois,
                           Until until) {
   std::int64_t num_runs = 0;
@@ -170,6 +206,9 @@ std::int64_t run_campaign(CampaignStore& store, ChainMethod& method, Eigen::Inde
         ++num_runs;
       }
       result.evaluations[i] = *known[i];
+    }
+    if (until.runs_ahead) {
+      run_ahead(store, method, result, num_qois);
     }
     method.tell(result);
     store.commit(batch.round, method.diagnostics(), 0.125, method);

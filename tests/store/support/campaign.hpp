@@ -68,6 +68,9 @@ method::Evaluation run_model(const Eigen::VectorXd& point, Eigen::Index num_qois
 struct Until {
   std::optional<std::int64_t> runs;
   bool closes = true;  // an orderly end; else the store is just dropped
+  /// Before a round is told, some of what the next one asks is run ahead, and some that nobody
+  /// asks.
+  bool runs_ahead = false;
 };
 
 /// The main loop in small: goes on with a campaign to its end, or until so many model runs.
@@ -98,6 +101,8 @@ void run_small(const std::filesystem::path& directory, const StoreOptions& optio
 /// Opens the campaign again, runs it to its end and packs it. @return the runs it took
 std::int64_t finish_small(const std::filesystem::path& directory, const StoreOptions& options = {},
                           std::vector<std::string>* notes = nullptr);
+/// Of the samples that a round asks, those that were run ahead.
+bool is_run_ahead(Eigen::Index sample);
 /// The campaign.h5 that every interrupted campaign has to end with.
 std::filesystem::path make_reference(const TemporaryDirectory& directory);
 

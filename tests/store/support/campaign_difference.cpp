@@ -110,9 +110,9 @@ Difference campaign_difference(const std::filesystem::path& a, const std::filesy
   const h5::Handle file_b = h5::open_on_disk(b);
   // Who computed it, when, and with what words it failed; and log densities, which are computed
   // when packing, a segment at a time, so that their last bits may depend on where segments end.
-  const std::set<std::string> not_compared = {"message",  "wall_seconds",   "started",
-                                              "finished", "group",          "host",
-                                              "attempts", "log_likelihood", "log_prior"};
+  const std::set<std::string> not_compared = {
+      "message", "wall_seconds", "started",   "finished",       "group",
+      "host",    "attempts",     "ran_ahead", "log_likelihood", "log_prior"};
   if (auto difference = group_difference(file_a.get(), file_b.get(), "evaluations", not_compared)) {
     return difference;
   }
