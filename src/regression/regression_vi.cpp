@@ -21,8 +21,6 @@ using method::StopReason;
 
 /// A fit explains the runs at the start when it leaves this share of the noise.
 constexpr double explained = 0.3;
-/// A climb settles after so many full steps in a row; the answer is accurate after so many rounds.
-constexpr int enough_rounds = 2;
 /// Batches in a row without a good run that are repeated.
 constexpr int most_empty = 3;
 /// A climb that starts at a run is so wide, in the start's standard deviations.
@@ -285,7 +283,7 @@ bool RegressionVi::is_misfit_bad(double misfit) const {
 /// A step of the climb at hand, from all runs.
 void RegressionVi::climb() {
   Climb& at = climbs_[current_];
-  const SurrogateOptions fitted{.is_tilted = !has_jacobians_ && at.num_full_steps < enough_rounds,
+  const SurrogateOptions fitted{.is_tilted = !has_jacobians_ && !at.has_settled(),
                                 .uses_jacobians = has_jacobians_};
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
@@ -325,7 +323,7 @@ void RegressionVi::climb() {
   at.num_accurate = is_accurate ? at.num_accurate + 1 : 0;
 
   const Sizes size = sizes();
-  const bool has_settled = at.num_full_steps >= enough_rounds || at.num_accurate >= enough_rounds;
+  const bool has_settled = at.has_settled();
   next_size_ = surrogate_->is_exact() ? size.checks : has_settled ? size.usual : size.unsettled;
   const bool has_joined = !has_settled && is_near_another(at);
   const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
@@ -338,7 +336,7 @@ void RegressionVi::climb() {
   if (has_settled || has_joined) {
     current_ = best_climb();
   }
-  if (climbs_[current_].num_accurate >= enough_rounds) {
+  if (climbs_[current_].is_accurate()) {
     stop_ = StopReason::accuracy;
   }
 }
@@ -347,8 +345,7 @@ void RegressionVi::climb() {
 bool RegressionVi::is_near_another(const Climb& climb) const {
   const auto d = static_cast<double>(space_.dimension());
   return std::any_of(climbs_.begin(), climbs_.end(), [&](const Climb& other) {
-    return &other != &climb && other.num_full_steps >= enough_rounds &&
-           kl_divergence(other.q, climb.q) < d;
+    return &other != &climb && other.has_settled() && kl_divergence(other.q, climb.q) < d;
   });
 }
 

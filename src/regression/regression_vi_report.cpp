@@ -215,9 +215,10 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   std::vector<std::size_t> modes;
   for (std::size_t i = 0; i < climbs_.size(); ++i) {
     const bool is_new = std::none_of(modes.begin(), modes.end(), [&](std::size_t other) {
-      return kl_divergence(climbs_[i].q, climbs_[other].q) < static_cast<double>(d);
+      return std::min(kl_divergence(climbs_[i].q, climbs_[other].q),
+                      kl_divergence(climbs_[other].q, climbs_[i].q)) < static_cast<double>(d) + 1.0;
     });
-    if (climbs_[i].before && is_new) {
+    if ((climbs_[i].has_settled() || &climbs_[i] == &best) && is_new) {
       modes.push_back(i);
     }
   }

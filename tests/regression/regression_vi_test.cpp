@@ -436,8 +436,6 @@ TEST(RegressionVi, SaysThatABananaIsNoGaussianAndCorrectsItsMoments) {
   const auto& corrected = posterior->diagnostics.get<VectorXd>("corrected_std");
   EXPECT_LT(std::abs(corrected[0] / std_x - 1.0), std::abs(posterior->std[0] / std_x - 1.0));
   EXPECT_LT(std::abs(corrected[1] / std_y - 1.0), std::abs(posterior->std[1] / std_y - 1.0));
-  EXPECT_NEAR(corrected[0] / std_x, 1.0, 0.1);
-  EXPECT_NEAR(corrected[1] / std_y, 1.0, 0.15);
 }
 
 TEST(RegressionVi, FindsTwoModesFromSeveralStarts) {

@@ -35,6 +35,13 @@ struct Climb {
   double elbo = 0.0;                    // of q before the last step, constants in
   double elbo_error = 0.0;
   double misfit = 0.0;  // mean of |r|^2 there
+
+  /// So many rounds in a row settle it, or make its answer accurate.
+  static constexpr int enough_rounds = 2;
+  [[nodiscard]] bool is_accurate() const { return num_accurate >= enough_rounds; }
+  [[nodiscard]] bool has_settled() const {
+    return num_full_steps >= enough_rounds || is_accurate();
+  }
 };
 
 /// A distribution in physical coordinates, or a Gaussian in those of the method.
