@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include "invar/core/error.hpp"
@@ -64,11 +65,11 @@ struct Weighted {
 Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
   const double largest = log_weights.maxCoeff();
   double least = largest + std::log(least_weight);
-  if (static_cast<Index>(runs.size()) > most_runs) {
-    std::vector<double> sorted(log_weights.begin(), log_weights.end());
-    std::nth_element(sorted.begin(), sorted.begin() + (most_runs - 1), sorted.end(),
-                     std::greater<>());
-    least = std::max(least, sorted[static_cast<std::size_t>(most_runs - 1)]);
+  if (log_weights.size() > most_runs) {
+    VectorXd sorted = log_weights;
+    double* const last_kept = sorted.data() + (most_runs - 1);
+    std::nth_element(sorted.data(), last_kept, sorted.data() + sorted.size(), std::greater<>());
+    least = std::max(least, *last_kept);
   }
   Weighted chosen;
   std::vector<double> weights;
