@@ -81,6 +81,7 @@ Ascent ascend(const Objective& objective, Family family, double radius) {
     step = std::min(1.0, 2.0 * step);
     bool has_moved = false;
     double gain = 0.0;
+    at.is_limited = false;
     for (; step >= least_step && !has_moved; step *= has_moved ? 1.0 : 0.5) {
       const Gaussian candidate = stepped(at.local, here.gradient, precision, step);
       const double distance = kl_from_standard(candidate);
