@@ -41,13 +41,34 @@ MatrixXd restricted(const MatrixXd& hessian, Family family) {
   return family == Family::full ? hessian : MatrixXd(hessian.diagonal().asDiagonal());
 }
 
+/// -E[Hessian], kept positive definite.
+struct Precisions {
+  MatrixXd whole;   // for the mean
+  MatrixXd family;  // for the covariance
+};
+
+Precisions precisions(const MatrixXd& hessian, const MatrixXd& prior_precision, Family family) {
+  const MatrixXd whole = floored_precision(hessian, prior_precision);
+  return {.whole = whole,
+          .family = family == Family::full
+                        ? whole
+                        : floored_precision(restricted(hessian, family),
+                                            restricted(prior_precision, family))};
+}
+
 /// q after a step of size s from q = N(0, I) in the coordinates z' of q itself.
-Gaussian stepped(const Gaussian& from, const VectorXd& gradient, const MatrixXd& precision,
+///
+/// The mean takes the whole matrix also in a mean-field family: with the diagonal alone it would
+/// come to a correlated optimum in very many steps.
+Gaussian stepped(const Gaussian& from, const VectorXd& gradient, const Precisions& precision,
                  double step) {
-  const Index d = from.dimension();
-  const MatrixXd mixed = (1.0 - step) * MatrixXd::Identity(d, d) + step * precision;
-  const MatrixXd lower = factor_of_inverse(mixed);
-  const Gaussian local{.mean = step * (lower * (lower.transpose() * gradient)), .lower = lower};
+  const auto factor_with = [&](const MatrixXd& target) {
+    return factor_of_inverse((1.0 - step) * MatrixXd::Identity(target.rows(), target.cols()) +
+                             step * target);
+  };
+  const MatrixXd whole = factor_with(precision.whole);
+  const Gaussian local{.mean = step * (whole * (whole.transpose() * gradient)),
+                       .lower = factor_with(precision.family)};
   return placed(from, local);
 }
 
@@ -75,9 +96,8 @@ Ascent ascend(const Objective& objective, Family family, double radius) {
   double step = 1.0;
   for (int i = 0; i < most_steps; ++i) {
     const Gaussian q = placed(objective.base, at.local);
-    const MatrixXd prior_precision =
-        restricted(q.lower.transpose() * objective.prior.precision() * q.lower, family);
-    const MatrixXd precision = floored_precision(restricted(here.hessian, family), prior_precision);
+    const Precisions precision = precisions(
+        here.hessian, q.lower.transpose() * objective.prior.precision() * q.lower, family);
     step = std::min(1.0, 2.0 * step);
     bool has_moved = false;
     double gain = 0.0;
