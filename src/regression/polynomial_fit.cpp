@@ -355,6 +355,7 @@ Fit fit_jacobians(const Samples& samples, Degree degree) {
   Fit fit;
   const VectorXd mean = flat.transpose() * samples.weights / samples.weights.sum();
   fit.map.slope = mean.reshaped(d, m);
+  fit.slope_variance = HUGE_VAL;  // slopes are not shrunk
   if (degree == Degree::quadratic && n > 1) {
     const Centred data = centre(samples.z, samples.weights, flat);
     const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());

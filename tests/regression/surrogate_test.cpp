@@ -229,6 +229,8 @@ TEST(Surrogate, CorrectsTheLogLikelihoodWithJacobians) {
   ASSERT_TRUE(found.correction);
   EXPECT_NEAR(expected_log_likelihood(found), expected, 4.0 * found.elbo_error());
   EXPECT_LT(found.elbo_error(), 0.1);
+  EXPECT_GT(found.mean_error, 0.0);
+  EXPECT_GT(found.std_error, 0.0);
 }
 
 }  // namespace
