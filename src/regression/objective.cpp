@@ -37,18 +37,38 @@ MatrixXd floored_precision(const MatrixXd& hessian, const MatrixXd& prior_precis
   return half * values.asDiagonal() * half.transpose();
 }
 
-/// q after a step of size s from q = N(0, I) in the coordinates z' of q itself. The mean moves with
-/// the whole precision in both families: its optimum does not depend on the metric.
-Gaussian stepped(const Gaussian& from, const VectorXd& gradient, const MatrixXd& precision,
-                 Family family, double step) {
-  const Index d = from.dimension();
-  const MatrixXd mixed = (1.0 - step) * MatrixXd::Identity(d, d) + step * precision;
-  const MatrixXd lower = factor_of_inverse(mixed);
-  const Gaussian local{
-      .mean = step * (lower * (lower.transpose() * gradient)),
-      .lower = family == Family::full
-                   ? lower
-                   : MatrixXd(mixed.diagonal().cwiseSqrt().cwiseInverse().asDiagonal())};
+MatrixXd restricted(const MatrixXd& hessian, Family family) {
+  return family == Family::full ? hessian : MatrixXd(hessian.diagonal().asDiagonal());
+}
+
+/// -E[Hessian], kept positive definite.
+struct Precisions {
+  MatrixXd whole;   // for the mean
+  MatrixXd family;  // for the covariance
+};
+
+Precisions precisions(const MatrixXd& hessian, const MatrixXd& prior_precision, Family family) {
+  const MatrixXd whole = floored_precision(hessian, prior_precision);
+  return {.whole = whole,
+          .family = family == Family::full
+                        ? whole
+                        : floored_precision(restricted(hessian, family),
+                                            restricted(prior_precision, family))};
+}
+
+/// q after a step of size s from q = N(0, I) in the coordinates z' of q itself.
+///
+/// The mean takes the whole matrix also in a mean-field family: with the diagonal alone it would
+/// come to a correlated optimum in very many steps.
+Gaussian stepped(const Gaussian& from, const VectorXd& gradient, const Precisions& precision,
+                 double step) {
+  const auto factor_with = [&](const MatrixXd& target) {
+    return factor_of_inverse((1.0 - step) * MatrixXd::Identity(target.rows(), target.cols()) +
+                             step * target);
+  };
+  const MatrixXd whole = factor_with(precision.whole);
+  const Gaussian local{.mean = step * (whole * (whole.transpose() * gradient)),
+                       .lower = factor_with(precision.family)};
   return placed(from, local);
 }
 
@@ -76,13 +96,14 @@ Ascent ascend(const Objective& objective, Family family, double radius) {
   double step = 1.0;
   for (int i = 0; i < most_steps; ++i) {
     const Gaussian q = placed(objective.base, at.local);
-    const MatrixXd prior_precision = q.lower.transpose() * objective.prior.precision() * q.lower;
-    const MatrixXd precision = floored_precision(here.hessian, prior_precision);
+    const Precisions precision = precisions(
+        here.hessian, q.lower.transpose() * objective.prior.precision() * q.lower, family);
     step = std::min(1.0, 2.0 * step);
     bool has_moved = false;
     double gain = 0.0;
+    at.is_limited = false;
     for (; step >= least_step && !has_moved; step *= has_moved ? 1.0 : 0.5) {
-      const Gaussian candidate = stepped(at.local, here.gradient, precision, family, step);
+      const Gaussian candidate = stepped(at.local, here.gradient, precision, step);
       const double distance = kl_from_standard(candidate);
       if (!(distance <= radius)) {
         at.is_limited = true;

@@ -22,11 +22,13 @@ constexpr double tiny = 1e-300;
 
 /// Regression on (1, z) with a ridge on the slopes.
 struct LinearFit {
-  MatrixXd slope;  // d x q
+  MatrixXd slope;    // d x q
+  MatrixXd basis;    // d x r, the directions in which z varies
+  VectorXd squares;  // r, how much
   double residual_variance = 0.0;
   double slope_variance = 0.0;  // over the residual's
   double log_likelihood = 0.0;  // restricted, up to a constant
-  VectorXd leverage;            // n: how much of a residual the sample itself took away
+  MatrixXd left_out;            // n x q, weighted residuals of samples that are left out
 };
 
 struct Centred {
@@ -54,13 +56,40 @@ double restricted_log_likelihood(double sum_of_squares, double log_determinant, 
          0.5 * num_outputs * log_determinant;
 }
 
+/// What a weighted residual would be without the sample: the residual over the share of the value
+/// that does not reach the fit. Both are sums without cancellation, so that the quotient holds
+/// also where they are next to nothing because the fit meets every sample.
+MatrixXd left_out(const Eigen::BDCSVD<MatrixXd>& svd, const Centred& data, double ratio) {
+  constexpr double negligible = 1e-12;
+  const VectorXd& singular = svd.singularValues();
+  const Index rank = (singular.array() > negligible * singular.maxCoeff()).count();
+  const auto basis = svd.matrixU().leftCols(rank);
+  const VectorXd shrink = (1.0 + ratio * singular.head(rank).array().square()).inverse();
+  const MatrixXd turned = basis.transpose() * data.values;
+  VectorXd share = basis.cwiseAbs2() * shrink;
+  MatrixXd residuals = basis * (shrink.asDiagonal() * turned);
+  const bool is_met = rank >= data.z.rows() - 1;
+  if (!is_met) {
+    const VectorXd outside = 1.0 - basis.rowwise().squaredNorm().array() -
+                             data.roots.array().square() / data.roots.squaredNorm();
+    const MatrixXd beyond = data.values - basis * turned;
+    for (Index i = 0; i < outside.size(); ++i) {
+      if (outside[i] > negligible) {
+        share[i] += outside[i];
+        residuals.row(i) += beyond.row(i);
+      }
+    }
+  }
+  return share.cwiseMax(tiny).cwiseInverse().asDiagonal() * residuals;
+}
+
 LinearFit fit_linear(const Centred& data) {
   const Index n = data.z.rows();
   const auto num_outputs = static_cast<double>(data.values.cols());
   const double num_values = static_cast<double>(n - 1) * num_outputs;
   LinearFit best;
   best.slope = MatrixXd::Zero(data.z.cols(), data.values.cols());
-  best.leverage = data.roots.cwiseAbs2() / data.roots.squaredNorm();
+  best.left_out = MatrixXd::Zero(n, data.values.cols());
   if (n < 2) {
     return best;
   }
@@ -94,13 +123,14 @@ LinearFit fit_linear(const Centred& data) {
     look(middle + step);
   }
   const double ratio = std::exp(log_ratio);
+  best.basis = svd.matrixV();
+  best.squares = squares;
   const VectorXd gain = ratio * svd.singularValues().array() / (1.0 + ratio * squares.array());
   best.slope = svd.matrixV() * (gain.asDiagonal() * turned);
   best.residual_variance = trial(log_ratio).first / num_values;
   best.slope_variance = ratio;
   best.log_likelihood = largest;
-  const VectorXd kept = ratio * squares.array() / (1.0 + ratio * squares.array());
-  best.leverage += (svd.matrixU().cwiseAbs2() * kept);
+  best.left_out = left_out(svd, data, ratio);
   return best;
 }
 
@@ -119,19 +149,18 @@ MatrixXd second_degree(const MatrixXd& z) {
   return features;
 }
 
-/// Regression on all polynomials of degree 2: in the space of the samples, by Gram matrices of the
-/// polynomials, or in that of the polynomials where these are fewer.
+/// Regression on all polynomials of degree 2: by Gram matrices of the samples, or in an orthonormal
+/// basis of the polynomials' values where these are fewer.
 class QuadraticFit {
  public:
-  QuadraticFit(const MatrixXd& z, const Centred& data) : z_(z), roots_(data.roots) {
-    num_values_ = static_cast<double>((z.cols() - 1) * data.values.cols());
+  QuadraticFit(const MatrixXd& z, const Centred& data)
+      : z_(z), roots_(data.roots), values_(data.values), unit_(roots_ / roots_.norm()) {
     const Index d = z.rows();
     const Index num_features = d + d * (d + 1) / 2;
-    if (num_features < z.cols() - 1) {
-      reduce(data.values, num_features);
+    if (2 * num_features < z.cols()) {
+      reduce(num_features);
       return;
     }
-    values_ = data.values;
     const MatrixXd gram = z.transpose() * z;
     const VectorXd squares = gram.diagonal();
     linear_ = gram;
@@ -148,13 +177,18 @@ class QuadraticFit {
     double log_curvature;
   };
 
-  /// The best of the restricted likelihood near `start`, by trials along the axes.
+  /// The best of the restricted likelihood near `start`, by trials along the axes and with both
+  /// variances in step, as those of an exact fit grow together.
   Variances search(Variances at, double first_step, double last_step) {
     double largest = log_likelihood(at);
     for (double step = first_step; step >= last_step;) {
       bool has_improved = false;
-      for (const auto& [slope, curvature] :
-           {std::pair(step, 0.0), {-step, 0.0}, {0.0, step}, {0.0, -step}}) {
+      for (const auto& [slope, curvature] : {std::pair(step, step),
+                                             {-step, -step},
+                                             {step, 0.0},
+                                             {-step, 0.0},
+                                             {0.0, step},
+                                             {0.0, -step}}) {
         const Variances candidate{
             .log_slope = std::clamp(at.log_slope + slope, -12.0, 26.0),
             .log_curvature = std::clamp(at.log_curvature + curvature, -18.0, 26.0)};
@@ -178,25 +212,19 @@ class QuadraticFit {
 
   /// Slopes and curvatures for the variances tried last.
   QuadraticMap map(const Variances& at) {
-    MatrixXd alpha = half_;
+    MatrixXd alpha = half_;  // n x m
     factor_.matrixU().solveInPlace(alpha);
     const Index d = z_.rows();
     const Index m = alpha.cols();
     QuadraticMap map{.offset = VectorXd::Zero(m), .slope = {}};
     map.curvature.resize(d, d * m);
     if (is_reduced()) {
-      map.slope = std::exp(at.log_slope) * (upper_.leftCols(d).transpose() * alpha);
+      const MatrixXd coefficients = upper_.transpose() * alpha;
+      map.slope = std::exp(at.log_slope) * coefficients.topRows(d);
       const MatrixXd second =
-          std::exp(at.log_curvature) * (upper_.rightCols(upper_.cols() - d).transpose() * alpha);
+          std::exp(at.log_curvature) * coefficients.bottomRows(coefficients.rows() - d);
       for (Index k = 0; k < m; ++k) {
-        Index row = d;
-        for (Index a = 0; a < d; ++a) {
-          map.curvature(a, k * d + a) = std::numbers::sqrt2 * second(a, k);
-          for (Index b = a + 1; b < d; ++b) {
-            map.curvature(a, k * d + b) = map.curvature(b, k * d + a) = second(row, k);
-            ++row;
-          }
-        }
+        map.curvature.middleCols(k * d, d) = curvature_of(second.col(k));
       }
       return map;
     }
@@ -215,75 +243,103 @@ class QuadraticFit {
   [[nodiscard]] double residual_variance() const { return residual_variance_; }
 
   /// As of a linear fit, for the variances tried last.
-  [[nodiscard]] VectorXd leverage() const {
-    // The kernel knows nothing of the constant, which takes its share besides.
-    const Eigen::ArrayXd constant = roots_.array().square() / roots_.squaredNorm();
-    const Index n = values_.rows();
+  [[nodiscard]] MatrixXd left_out() const {
+    if (is_reduced()) {
+      // The part outside the polynomials, and what the ridge leaves inside.
+      MatrixXd inside = basis_.transpose();
+      factor_.matrixL().solveInPlace(inside);
+      const VectorXd share = 1.0 - unit_.array().square() - basis_.rowwise().squaredNorm().array() +
+                             inside.colwise().squaredNorm().transpose().array();
+      const MatrixXd residuals = outside_ + inside.transpose() * half_;
+      return share.cwiseMax(1e-3).cwiseInverse().asDiagonal() * residuals;
+    }
+    const Index n = roots_.size();
     MatrixXd inverse = MatrixXd::Identity(n, n);
     factor_.matrixL().solveInPlace(inverse);
-    if (is_reduced()) {
-      const MatrixXd turned = inverse * basis_.transpose();
-      return (basis_.rowwise().squaredNorm() - turned.colwise().squaredNorm().transpose()).array() +
-             constant;
-    }
-    return 1.0 - inverse.colwise().squaredNorm().transpose().array() + constant;
+    const VectorXd share =
+        inverse.colwise().squaredNorm().transpose().array() - unit_.array().square() / constant_;
+    MatrixXd residuals = half_;
+    factor_.matrixU().solveInPlace(residuals);
+    return share.cwiseMax(tiny).cwiseInverse().asDiagonal() * residuals;
   }
 
  private:
   [[nodiscard]] bool is_reduced() const { return upper_.size() > 0; }
 
   /// The problem in the coordinates of an orthonormal basis of the polynomials' values.
-  void reduce(const MatrixXd& values, Index num_features) {
+  void reduce(Index num_features) {
+    const Index d = z_.rows();
     MatrixXd features(z_.cols(), num_features);
     features << z_.transpose(), second_degree(z_);
     const Eigen::RowVectorXd mean =
         roots_.cwiseAbs2().transpose() * features / roots_.squaredNorm();
-    features = roots_.asDiagonal() * (features.rowwise() - mean);
+    features = (roots_.asDiagonal() * (features.rowwise() - mean)).eval();
     const Eigen::HouseholderQR<MatrixXd> qr(features);
     basis_ = qr.householderQ() * MatrixXd::Identity(features.rows(), num_features);
     upper_ = qr.matrixQR().topRows(num_features).triangularView<Eigen::Upper>();
-    values_ = basis_.transpose() * values;
-    outside_ = (values - basis_ * values_).squaredNorm();
-    const Index d = z_.rows();
-    linear_ = upper_.leftCols(d) * upper_.leftCols(d).transpose();
+    inside_ = basis_.transpose() * values_;
+    outside_ = values_ - basis_ * inside_;
+    const auto first = upper_.leftCols(d);
     const auto second = upper_.rightCols(num_features - d);
+    linear_ = first * first.transpose();
     quadratic_ = second * second.transpose();
+  }
+
+  /// C of the coefficients of `second_degree`.
+  [[nodiscard]] MatrixXd curvature_of(const VectorXd& coefficients) const {
+    const Index d = z_.rows();
+    MatrixXd curvature = (std::numbers::sqrt2 * coefficients.head(d)).asDiagonal();
+    Index row = d;
+    for (Index a = 0; a < d; ++a) {
+      for (Index b = a + 1; b < d; ++b) {
+        curvature(a, b) = curvature(b, a) = coefficients[row++];
+      }
+    }
+    return curvature;
   }
 
   void weight_and_centre(MatrixXd& kernel) const {
     kernel = roots_.asDiagonal() * kernel * roots_.asDiagonal();
-    const VectorXd unit = roots_ / roots_.norm();
-    const VectorXd left = kernel * unit;
-    const double both = unit.dot(left);
-    kernel.noalias() -= left * unit.transpose();
-    kernel.noalias() -= unit * left.transpose();
-    kernel.noalias() += both * (unit * unit.transpose());
+    const VectorXd left = kernel * unit_;
+    const double both = unit_.dot(left);
+    kernel.noalias() -= left * unit_.transpose();
+    kernel.noalias() -= unit_ * left.transpose();
+    kernel.noalias() += both * (unit_ * unit_.transpose());
   }
 
   double log_likelihood(const Variances& at) {
     MatrixXd kernel = std::exp(at.log_slope) * linear_ + std::exp(at.log_curvature) * quadratic_;
+    if (!is_reduced()) {
+      // No value has a constant part; as stiff there as elsewhere, rounding errors bring none back.
+      const double stiffness = kernel.diagonal().mean();
+      constant_ = 1.0 + stiffness;
+      kernel.noalias() += stiffness * unit_ * unit_.transpose();
+    }
     kernel.diagonal().array() += 1.0;
     factor_.compute(kernel);
     if (factor_.info() != Eigen::Success) {
       return -HUGE_VAL;
     }
-    half_ = factor_.matrixL().solve(values_);
+    half_ = factor_.matrixL().solve(is_reduced() ? inside_ : values_);
     const auto num_outputs = static_cast<double>(values_.cols());
-    const double sum = outside_ + half_.squaredNorm();
-    residual_variance_ = sum / num_values_;
-    return restricted_log_likelihood(sum, 2.0 * factor_.matrixLLT().diagonal().array().log().sum(),
-                                     num_values_, num_outputs);
+    const double num_values = static_cast<double>(values_.rows() - 1) * num_outputs;
+    const double sum = half_.squaredNorm() + outside_.squaredNorm();
+    const double log_determinant =
+        2.0 * factor_.matrixLLT().diagonal().array().log().sum() - std::log(constant_);
+    residual_variance_ = sum / num_values;
+    return restricted_log_likelihood(sum, log_determinant, num_values, num_outputs);
   }
 
   const MatrixXd& z_;
   const VectorXd& roots_;
-  double num_values_ = 0.0;      // that are independent
-  MatrixXd values_;              // weighted and centred; reduced: their coordinates in the basis
-  MatrixXd linear_, quadratic_;  // Gram matrices, as many rows
+  const MatrixXd& values_;
+  VectorXd unit_;                // the constant, weighted
+  MatrixXd linear_, quadratic_;  // Gram matrices
   MatrixXd basis_, upper_;       // reduced: features = basis * upper
-  double outside_ = 0.0;         // sum of squares of the values outside the basis
+  MatrixXd inside_, outside_;    // reduced: values = basis * inside + outside
   Eigen::LLT<MatrixXd> factor_;
-  MatrixXd half_;  // L^-1 values
+  MatrixXd half_;          // L^-1 values
+  double constant_ = 1.0;  // the eigenvalue of the constant
   double residual_variance_ = 0.0;
   double best_log_likelihood_ = 0.0;
 };
@@ -305,13 +361,11 @@ std::vector<Index> heaviest(const VectorXd& weights, Index number) {
 }
 
 /// Offsets and residuals that go with slopes and curvatures.
-void finish(const Samples& samples, const VectorXd& leverage, Fit& fit) {
+void finish(const Samples& samples, Fit& fit) {
   fit.map.offset = VectorXd::Zero(samples.values.rows());
   fit.residuals = samples.values - fit.map.values(samples.z);
   fit.map.offset = fit.residuals * samples.weights / samples.weights.sum();
   fit.residuals.colwise() -= fit.map.offset;
-  constexpr double most = 0.999;
-  fit.left_out = fit.residuals * (1.0 - leverage.array().min(most)).inverse().matrix().asDiagonal();
 }
 
 Fit fit_values(const Samples& samples, Degree degree) {
@@ -324,7 +378,7 @@ Fit fit_values(const Samples& samples, Degree degree) {
   const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());
   // An exact fit leaves rounding errors alone.
   const bool is_exact = linear.residual_variance <= 1e-20 * signal;
-  VectorXd leverage = linear.leverage;
+  MatrixXd left_out = linear.left_out;
   if (degree == Degree::quadratic && !is_exact && samples.z.cols() > 2) {
     // The variances are searched for among the points that matter most, then among all.
     constexpr Index num_first = 200;
@@ -344,11 +398,31 @@ Fit fit_values(const Samples& samples, Degree degree) {
       fit.residual_variance = quadratic.residual_variance();
       fit.slope_variance = std::exp(variances.log_slope);
       fit.curvature_variance = std::exp(variances.log_curvature);
-      leverage = quadratic.leverage();
+      left_out = quadratic.left_out();
     }
   }
-  finish(samples, leverage, fit);
+  finish(samples, fit);
+  fit.left_out = left_out.transpose() * data.roots.cwiseInverse().asDiagonal();
   return fit;
+}
+
+/// The symmetric matrix of the same ridge regression, where `block` is the one that need not be.
+///
+/// With S = sum w z z^T and S' = S + 1 / ratio it solves S' C + C S' = S' block + (S' block)^T; in
+/// the basis of S every entry is a mean of block and its transpose. Half of what fewer samples
+/// than directions tell of the others would be lost by the plain mean.
+MatrixXd symmetric(const LinearFit& linear, const MatrixXd& block) {
+  const double ridge = 1.0 / linear.slope_variance;
+  const VectorXd stiffness = linear.squares.array() + ridge;
+  const MatrixXd rows = linear.basis.transpose() * block;  // r x d
+  MatrixXd inside = stiffness.asDiagonal() * (rows * linear.basis);
+  MatrixXd outside = rows - rows * linear.basis * linear.basis.transpose();
+  outside.array().colwise() *= stiffness.array() / (stiffness.array() + ridge);
+  const MatrixXd sums = stiffness.replicate(1, stiffness.size()) +
+                        stiffness.transpose().replicate(stiffness.size(), 1);
+  inside = (inside + inside.transpose()).eval().cwiseQuotient(sums);
+  const MatrixXd half = linear.basis * (0.5 * inside * linear.basis.transpose() + outside);
+  return half + half.transpose();
 }
 
 Fit fit_jacobians(const Samples& samples, Degree degree) {
@@ -362,6 +436,7 @@ Fit fit_jacobians(const Samples& samples, Degree degree) {
   Fit fit;
   const VectorXd mean = flat.transpose() * samples.weights / samples.weights.sum();
   fit.map.slope = mean.reshaped(d, m);
+  fit.slope_variance = HUGE_VAL;  // slopes are not shrunk
   if (degree == Degree::quadratic && n > 1) {
     const Centred data = centre(samples.z, samples.weights, flat);
     const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());
@@ -370,15 +445,18 @@ Fit fit_jacobians(const Samples& samples, Degree degree) {
       const VectorXd middle = samples.z * samples.weights / samples.weights.sum();
       fit.map.curvature.resize(d, d * m);
       for (Index k = 0; k < m; ++k) {
-        const auto block = linear.slope.middleCols(k * d, d);
-        fit.map.curvature.middleCols(k * d, d) = 0.5 * (block + block.transpose());
-        fit.map.slope.col(k) -= block.transpose() * middle;
+        fit.map.curvature.middleCols(k * d, d) =
+            symmetric(linear, linear.slope.middleCols(k * d, d));
+        fit.map.slope.col(k) -= fit.map.curvature_of(k) * middle;
       }
       fit.curvature_variance = linear.slope_variance;
     }
   }
-  finish(samples, samples.weights / samples.weights.sum(), fit);
+  finish(samples, fit);
   const double total = samples.weights.sum();
+  constexpr double least = 1e-3;  // also of a sample that is alone
+  const VectorXd share = (1.0 - samples.weights.array() / total).max(least);
+  fit.left_out = fit.residuals * share.cwiseInverse().asDiagonal();
   fit.residual_variance =
       (fit.residuals.cwiseAbs2() * samples.weights).sum() / (total * static_cast<double>(m));
   return fit;

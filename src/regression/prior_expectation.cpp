@@ -1,6 +1,7 @@
 #include "invar/regression/prior_expectation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include <Eigen/Dense>
@@ -45,6 +46,19 @@ VectorXd inside(const VectorXd& mean, const space::Bounds& bounds, const VectorX
     }
   }
   return moved;
+}
+
+/// dT/dx, which between two bounds is even in x: at -|x| it has all its digits, towards the upper
+/// bound it loses them, and differences of its logarithm more.
+MatrixXd slopes(const space::Transform& transform, const MatrixXd& x) {
+  MatrixXd folded = x;
+  const space::Bounds& bounds = transform.bounds();
+  for (Index j = 0; j < x.rows(); ++j) {
+    if (std::isfinite(bounds.min()[j]) && std::isfinite(bounds.max()[j])) {
+      folded.row(j) = -x.row(j).cwiseAbs();
+    }
+  }
+  return transform.jacobian(folded);
 }
 
 Gaussian gaussian_in_x(const space::Space& space, const space::Transform& transform) {
@@ -107,9 +121,9 @@ Expectation PriorExpectation::under(const Gaussian& q) const {
   const MatrixXd x = q.points(normals_);
   const MatrixXd above = x.array() + difference;
   const MatrixXd below = x.array() - difference;
-  const MatrixXd slope = transform_.jacobian(x);
-  const MatrixXd slope_above = transform_.jacobian(above);
-  const MatrixXd slope_below = transform_.jacobian(below);
+  const MatrixXd slope = slopes(transform_, x);
+  const MatrixXd slope_above = slopes(transform_, above);
+  const MatrixXd slope_below = slopes(transform_, below);
   const auto log_of = [](const MatrixXd& s) { return s.array().abs().max(1e-300).log(); };
   const MatrixXd bend = (slope_above - slope_below) / (2.0 * difference);
   const MatrixXd volume_slope = (log_of(slope_above) - log_of(slope_below)) / (2.0 * difference);

@@ -65,7 +65,7 @@ struct Weighted {
 Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
   const double largest = log_weights.maxCoeff();
   double least = largest + std::log(least_weight);
-  if (static_cast<Index>(runs.size()) > most_runs) {
+  if (log_weights.size() > most_runs) {
     std::vector<double> sorted(static_cast<std::size_t>(log_weights.size()));
     std::copy(log_weights.begin(), log_weights.end(), sorted.begin());
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
@@ -73,8 +73,6 @@ Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
   }
   Weighted chosen;
   std::vector<double> weights;
-  chosen.runs.reserve(runs.size());
-  weights.reserve(runs.size());
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const double log_weight = log_weights[static_cast<Index>(i)];
     if (log_weight >= least) {
@@ -182,7 +180,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   const double variance = weighted_mean((outside.array() - middle).square(), chosen.weights);
   const double n = std::max(surrogate.effective_sample_size, 1.0);
   surrogate.log_likelihood_error = std::sqrt(variance);
-  const auto shrunk = [&](double prior) { return variance * prior / (1.0 + prior * n); };
+  const auto shrunk = [&](double prior) { return variance / (1.0 / prior + n); };
   surrogate.mean_error = std::sqrt(shrunk(correction.slope_variance));
   surrogate.std_error = std::sqrt(0.5 * shrunk(correction.curvature_variance));
   return surrogate;

@@ -40,7 +40,7 @@ struct Ascent {
 
 /// Natural-gradient ascent of the objective from its base, within KL(q || base) <= radius: steps
 /// of precision (1-s) P + s T with T = -E[Hessian], and mean + s P^-1 g, s halved until the
-/// objective grows.
+/// objective grows. A mean-field family takes the diagonal of T for P, and all of it for the mean.
 ///
 /// T is kept positive definite: eigenvalues relative to the prior's precision are at least 0.1.
 ///

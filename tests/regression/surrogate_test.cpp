@@ -1,0 +1,227 @@
+#include "invar/regression/surrogate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "regression/quadrature.hpp"
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+/// Runs of functions of x, drawn from a Gaussian.
+Runs runs_of(const QuadraticMap& map, const Gaussian& drawn_from, Index number,
+             std::uint32_t block = 0) {
+  Runs runs(map.dimension(), map.num_functions());
+  const MatrixXd x = drawn_from.points(normals(map.dimension(), number, 40 + block));
+  runs.add(drawn_from, static_cast<double>(number), x, map.values(x), {});
+  return runs;
+}
+
+QuadraticMap linear_map(Index dimension, Index num_functions) {
+  QuadraticMap map = some_map(dimension, num_functions);
+  map.curvature.resize(0, 0);
+  return map;
+}
+
+/// E[-|r|^2 / 2] under the base, of the fits.
+double expected_log_likelihood(const Surrogate& surrogate) {
+  return expected_half_square(surrogate.residuals).value +
+         (surrogate.correction ? expected_value(*surrogate.correction).value : 0.0);
+}
+
+TEST(Surrogate, IsExactForALinearModel) {
+  const QuadraticMap map = linear_map(3, 5);
+  const Gaussian base = some_gaussian(3);
+  for (const bool is_tilted : {false, true}) {
+    const Surrogate found = fit_surrogate(runs_of(map, base, 8), base, {.is_tilted = is_tilted});
+
+    EXPECT_TRUE(found.is_exact());
+    EXPECT_FALSE(found.correction);
+    EXPECT_EQ(found.elbo_error(), 0.0);
+    EXPECT_EQ(found.num_runs, 8);
+    EXPECT_NEAR(found.effective_sample_size, 8.0, 1e-9);
+    const MatrixXd z = normals(3, 4);
+    EXPECT_LT(distance(found.residuals.values(z), map.values(base.points(z))), 1e-9);
+  }
+}
+
+TEST(Surrogate, IsExactForAQuadraticModelSeenFromElsewhere) {
+  const QuadraticMap map = some_map(2, 4);
+  const Gaussian base = some_gaussian(2, 2);
+
+  const Surrogate found = fit_surrogate(runs_of(map, Gaussian::standard(2), 40), base, {});
+
+  EXPECT_TRUE(found.is_exact());
+  const MatrixXd z = normals(2, 4);
+  EXPECT_LT(distance(found.residuals.values(z), map.values(base.points(z))), 1e-7);
+}
+
+TEST(Surrogate, IsNotExactWithFewerRunsThanParameters) {
+  const Gaussian base = Gaussian::standard(12);
+  for (const Index n : {1, 2, 6, 12}) {
+    const Surrogate found = fit_surrogate(runs_of(linear_map(12, 5), base, n), base, {});
+
+    EXPECT_TRUE(found.residuals.slope.allFinite()) << n;
+    if (n > 1) {
+      EXPECT_GT(found.residual_error, 0.3) << n;
+    }
+  }
+}
+
+TEST(Surrogate, KeepsThePromisedSampleSizeWhenTilted) {
+  for (const double strength : {0.1, 1.0, 10.0}) {
+    QuadraticMap map = some_map(2, 6);
+    map.offset *= strength;
+    map.slope *= strength;
+    map.curvature *= strength;
+    const Gaussian base = some_gaussian(2);
+    const Runs runs = runs_of(map, base, 60);
+
+    const Surrogate found = fit_surrogate(runs, base, {.is_tilted = true});
+
+    const double size = effective_sample_size(VectorXd(runs.log_weights(base)) +
+                                              found.tilt * runs.log_likelihoods());
+    EXPECT_NEAR(found.effective_sample_size, 60.0, 1e-9);
+    EXPECT_GT(found.tilt, 0.0);
+    EXPECT_LE(found.tilt, 1.0);
+    EXPECT_GE(size, 30.0 - 1e-9);
+    if (found.tilt < 1.0) {
+      EXPECT_LT(size, 30.5);
+    }
+    EXPECT_EQ(fit_surrogate(runs, base, {}).tilt, 0.0);
+  }
+}
+
+TEST(Surrogate, FlattensWeightsFarFromTheRuns) {
+  const Gaussian base{.mean = VectorXd::Constant(3, 6.0), .lower = 0.1 * MatrixXd::Identity(3, 3)};
+  const QuadraticMap map = linear_map(3, 5);
+
+  const Surrogate found =
+      fit_surrogate(runs_of(map, Gaussian::standard(3), 30), base, {.is_tilted = true});
+
+  EXPECT_LT(found.effective_sample_size, 3.0);
+  EXPECT_EQ(found.tilt, 0.0);
+  EXPECT_GE(found.num_runs, 6);
+  EXPECT_LT(distance(found.residuals.slope, base.lower.transpose() * map.slope), 1e-7);
+}
+
+TEST(Surrogate, FitsTheHeaviestOfManyRuns) {
+  const QuadraticMap map = linear_map(2, 3);
+  const Gaussian drawn_from = Gaussian::standard(2);
+  const Gaussian base{.mean = VectorXd::Constant(2, 0.1), .lower = 0.9 * MatrixXd::Identity(2, 2)};
+
+  const Surrogate found = fit_surrogate(runs_of(map, drawn_from, 2000), base, {});
+
+  EXPECT_EQ(found.num_runs, 1500);
+  EXPECT_TRUE(found.is_exact());
+}
+
+TEST(Surrogate, HasTheExpectedMisfitUnderTheBase) {
+  const QuadraticMap map = some_map(2, 5);
+  const Gaussian base = some_gaussian(2, 1);
+
+  const Surrogate found = fit_surrogate(runs_of(map, some_gaussian(2, 2), 50), base, {});
+
+  // The map is known: its expectation is a closed form.
+  EXPECT_NEAR(found.mean_misfit, -2.0 * expected_half_square(map.seen_from(base)).value,
+              1e-4 * found.mean_misfit);
+}
+
+TEST(Surrogate, HasTheExpectedLogLikelihoodWithinItsStandardError) {
+  const Gaussian base{.mean = VectorXd::Constant(1, 0.3), .lower = MatrixXd::Constant(1, 1, 0.8)};
+  const Gaussian wider{.mean = VectorXd::Constant(1, 0.0), .lower = MatrixXd::Constant(1, 1, 1.0)};
+  const Rule rule = gauss_hermite(1, 60);
+  const double expected =
+      -0.5 * rule.weights.dot(nonlinear(base.points(rule.nodes)).colwise().squaredNorm());
+  double sum_of_squares = 0.0;
+  constexpr int repetitions = 40;
+
+  for (std::uint32_t block = 0; block < repetitions; ++block) {
+    Runs runs(1, 3);
+    for (const auto& [g, more] : {std::pair(wider, 0U), std::pair(base, 1000U)}) {
+      const MatrixXd x = g.points(normals(1, 40, 2000 + block + more));
+      runs.add(g, 40.0, x, nonlinear(x), {});
+    }
+    const Surrogate found = fit_surrogate(runs, base, {});
+
+    EXPECT_FALSE(found.is_exact());
+    const double error = (expected_log_likelihood(found) - expected) / found.elbo_error();
+    EXPECT_LT(std::abs(error), 4.0) << block;
+    sum_of_squares += error * error;
+  }
+
+  // The mean square of 40 standard normals is 1, with a standard deviation of 0.22.
+  EXPECT_GT(sum_of_squares / repetitions, 0.3);
+  EXPECT_LT(sum_of_squares / repetitions, 2.0);
+}
+
+TEST(Surrogate, KnowsMoreFromMoreRuns) {
+  const Gaussian base{.mean = VectorXd::Constant(1, 0.3), .lower = MatrixXd::Constant(1, 1, 0.8)};
+  const auto fitted = [&](Index n) {
+    Runs runs(1, 3);
+    const MatrixXd x = base.points(normals(1, n, 50));
+    runs.add(base, static_cast<double>(n), x, nonlinear(x), {});
+    return fit_surrogate(runs, base, {});
+  };
+
+  const Surrogate few = fitted(40);
+  const Surrogate many = fitted(640);
+
+  // Sixteen times the runs leave a quarter of the errors.
+  EXPECT_NEAR(many.elbo_error() / few.elbo_error(), 0.25, 0.12);
+  EXPECT_NEAR(many.mean_error / few.mean_error, 0.25, 0.12);
+  EXPECT_NEAR(many.std_error / few.std_error, 0.25, 0.12);
+}
+
+TEST(Surrogate, TakesOnlyRunsWithJacobiansWhereTheyAreUsed) {
+  const QuadraticMap map = some_map(3, 4);
+  const Gaussian base = some_gaussian(3);
+  Runs runs(3, 4);
+  const MatrixXd wrong = base.points(normals(3, 10, 60));
+  runs.add(base, 10.0, wrong, MatrixXd::Constant(4, 10, 1e3), {});
+  const MatrixXd x = base.points(normals(3, 6, 61));
+  std::vector<MatrixXd> jacobians;
+  for (Index i = 0; i < 6; ++i) {
+    jacobians.emplace_back(map.gradients(x.col(i)).transpose());
+  }
+  runs.add(base, 6.0, x, map.values(x), jacobians);
+
+  const Surrogate found = fit_surrogate(runs, base, {.uses_jacobians = true});
+
+  EXPECT_EQ(found.num_runs, 6);
+  EXPECT_TRUE(found.is_exact());
+  const MatrixXd z = normals(3, 4);
+  EXPECT_LT(distance(found.residuals.values(z), map.values(base.points(z))), 1e-8);
+}
+
+TEST(Surrogate, CorrectsTheLogLikelihoodWithJacobians) {
+  const Gaussian base{.mean = VectorXd::Constant(1, 0.3), .lower = MatrixXd::Constant(1, 1, 0.5)};
+  Runs runs(1, 3);
+  const MatrixXd x = base.points(normals(1, 30, 62));
+  std::vector<MatrixXd> jacobians;
+  for (Index i = 0; i < 30; ++i) {
+    const MatrixXd at = x.col(i);
+    jacobians.emplace_back((nonlinear(at.array() + 1e-5) - nonlinear(at.array() - 1e-5)) / 2e-5);
+  }
+  runs.add(base, 30.0, x, nonlinear(x), jacobians);
+  const Rule rule = gauss_hermite(1, 60);
+  const double expected =
+      -0.5 * rule.weights.dot(nonlinear(base.points(rule.nodes)).colwise().squaredNorm());
+
+  const Surrogate found = fit_surrogate(runs, base, {.uses_jacobians = true});
+
+  ASSERT_TRUE(found.correction);
+  EXPECT_NEAR(expected_log_likelihood(found), expected, 4.0 * found.elbo_error());
+  EXPECT_LT(found.elbo_error(), 0.1);
+  EXPECT_GT(found.mean_error, 0.0);
+  EXPECT_GT(found.std_error, 0.0);
+}
+
+}  // namespace
+}  // namespace invar::regression
