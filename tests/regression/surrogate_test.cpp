@@ -133,6 +133,15 @@ TEST(Surrogate, HasTheExpectedMisfitUnderTheBase) {
               1e-4 * found.mean_misfit);
 }
 
+/// A nonlinear model of one parameter.
+MatrixXd nonlinear(const MatrixXd& x) {
+  MatrixXd r(3, x.cols());
+  r.row(0) = 2.0 * (1.5 * x.row(0)).array().sin() - 0.5;
+  r.row(1) = (0.7 * x.row(0)).array().exp() - 1.2;
+  r.row(2) = 1.0 / (1.0 + x.row(0).array().square());
+  return r;
+}
+
 TEST(Surrogate, HasTheExpectedLogLikelihoodWithinItsStandardError) {
   const Gaussian base{.mean = VectorXd::Constant(1, 0.3), .lower = MatrixXd::Constant(1, 1, 0.8)};
   const Gaussian wider{.mean = VectorXd::Constant(1, 0.0), .lower = MatrixXd::Constant(1, 1, 1.0)};
