@@ -164,6 +164,7 @@ void RegressionVi::tell(const method::BatchResult& result) {
   const Gaussian drawn_from = proposal();
   diagnostics_ = {};
   diagnostics_.messages = told.messages;
+  surrogate_.reset();
   ++round_;
   num_evaluations_ += asked.cols();
   num_empty_ = told.x.cols() > 0 ? 0 : num_empty_ + 1;
@@ -222,11 +223,7 @@ void RegressionVi::search(const Told& told) {
     return;
   }
   if (gauss_newton_->has_point()) {
-    Gaussian q = gauss_newton_->laplace(prior_);
-    if (options_.family == Family::mean_field) {
-      q.lower = q.std().asDiagonal();
-    }
-    begin_climb(q, options_.trust_radius.value_or(radius_after_search));
+    begin_climb(laplace(), options_.trust_radius.value_or(radius_after_search));
   } else {
     begin_from_run();
   }
@@ -365,9 +362,40 @@ std::size_t RegressionVi::best_climb() const {
 }
 
 void RegressionVi::check_limits() {
-  if (stop_ == StopReason::none && num_evaluations_ >= options_.max_evaluations) {
-    stop_ = StopReason::max_evaluations;
+  if (stop_ != StopReason::none || num_evaluations_ < options_.max_evaluations) {
+    return;
   }
+  stop_ = StopReason::max_evaluations;
+  if (climbs_.empty()) {
+    answer_from_what_is_there();
+  }
+}
+
+/// The runs are spent before a climb could begin.
+void RegressionVi::answer_from_what_is_there() {
+  if (stage_ == Stage::exploring && runs_.size() > 0) {
+    begin_climb(start_, widest_radius());
+    climb();
+    stop_ = StopReason::max_evaluations;
+  } else if (gauss_newton_ && gauss_newton_->has_point()) {
+    const Gaussian q = laplace();
+    begin_climb(q, radius_after_search);
+    Climb& only = climbs_.back();
+    only.before = q;
+    // The expectation of the linearised model is in closed form.
+    only.elbo = gauss_newton_->log_posterior() - 0.5 * static_cast<double>(q.dimension()) +
+                q.entropy() + likelihood_.log_normalisation();
+    only.misfit = gauss_newton_->misfit();
+    gauss_newton_.reset();
+  }
+}
+
+Gaussian RegressionVi::laplace() const {
+  Gaussian q = gauss_newton_->laplace(prior_);
+  if (options_.family == Family::mean_field) {
+    q.lower = q.std().asDiagonal();
+  }
+  return q;
 }
 
 }  // namespace invar::regression

@@ -1,16 +1,17 @@
-// How many runs of the model regression_vi needs: the distance of its answer from a reference
-// after every round, over seeds.
+// How many runs of the model regression_vi needs: the distance of its answer from a reference, over
+// seeds, from the prior.
 //
-//   regression_runs lynx_hare FOLDER [seeds] [runs]     KL to the best Gaussian, from FOLDER's
-//                                                       lynx_hare.csv and reference.json
-//   regression_runs poisson64 FOLDER [seeds] [runs] [jacobians]
-//                                                       ELBO (of 2,048 runs of their own) and KL
+//   regression_runs lynx_hare FOLDER   KL to the best Gaussian, from FOLDER's lynx_hare.csv and
+//                                      reference.json (jobs/lynx-hare)
+//   regression_runs poisson64 FOLDER   that and the ELBO, of 4,096 runs of their own, from FOLDER's
+//                                      z_hat.txt, gaussian_vi_full_cov.txt and reference.json
+//                                      (jobs/poisson64)
+//
+// Options: --seeds, --runs, --accuracy (0: never stop), --jacobians, --every-round.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -18,6 +19,7 @@
 
 #include <mpi.h>
 
+#include <CLI/CLI.hpp>
 #include <Eigen/Dense>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -158,79 +160,107 @@ double median(std::vector<double> values) {
   return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
+struct Settings {
+  std::string problem;
+  std::string folder;
+  int num_seeds = 20;
+  bool uses_jacobians = false;
+  bool shows_rounds = false;
+  regression::RegressionViOptions options = {.accuracy = 0.0, .max_evaluations = 512};
+};
+
+/// What one seed came to.
+struct Outcome {
+  double distance = HUGE_VAL;
+  double runs_to_001 = HUGE_VAL;  // until the KL was 0.01
+  double num_runs = 0;
+};
+
+void show_round(Problem& problem, const Settings& settings, const regression::RegressionVi& method,
+                double distance) {
+  fmt::print("{:5} KL {:10.4g}", method.num_evaluations(), distance);
+  for (const auto& [key, value] : method.diagnostics().scalars) {
+    fmt::print(" {}={:.4g}", key, value);
+  }
+  if (settings.problem == "poisson64" && method.has_best()) {
+    fmt::print(" ELBO {:.2f}", elbo(problem, method.best(), 256));
+  }
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+Outcome solve(Problem& problem, const Settings& settings, int seed) {
+  regression::RegressionViOptions options = settings.options;
+  options.random_seed = static_cast<std::uint64_t>(seed);
+  regression::RegressionVi method(problem.space, problem.observations, options, std::nullopt,
+                                  settings.uses_jacobians);
+  Outcome outcome;
+  while (method.stop_reason() == method::StopReason::none) {
+    method.tell(evaluate(*problem.model, method.ask()));
+    if (method.has_best()) {
+      outcome.distance = kl_divergence(method.best(), problem.reference);
+      if (outcome.distance <= 0.01 && outcome.runs_to_001 == HUGE_VAL) {
+        outcome.runs_to_001 = static_cast<double>(method.num_evaluations());
+      }
+    }
+    if (settings.shows_rounds) {
+      show_round(problem, settings, method, outcome.distance);
+    }
+  }
+  outcome.num_runs = static_cast<double>(method.num_evaluations());
+  fmt::print("seed {}: {} runs, KL {:.4g}, 0.01 reached after {} runs, {}", seed, outcome.num_runs,
+             outcome.distance, outcome.runs_to_001, method::stop_reason_name(method.stop_reason()));
+  if (settings.problem == "poisson64") {
+    fmt::print(", ELBO {:.3f}", elbo(problem, method.best(), 4096));
+  }
+  fmt::print("\n");
+  std::fflush(stdout);
+  return outcome;
+}
+
+void measure(const Settings& settings) {
+  Problem problem =
+      settings.problem == "poisson64" ? poisson64(settings.folder) : lynx_hare(settings.folder);
+  std::vector<double> distances;
+  std::vector<double> first;
+  std::vector<double> counts;
+  for (int seed = 1; seed <= settings.num_seeds; ++seed) {
+    const Outcome outcome = solve(problem, settings, seed);
+    distances.push_back(outcome.distance);
+    first.push_back(outcome.runs_to_001);
+    counts.push_back(outcome.num_runs);
+  }
+  const auto num_right = std::count_if(distances.begin(), distances.end(),
+                                       [](double distance) { return distance <= 0.03; });
+  fmt::print(
+      "median KL {:.4g}; {} of {} within 0.03; 0.01 reached at a median of {} runs; median "
+      "of {} runs\n",
+      median(distances), num_right, settings.num_seeds, median(first), median(counts));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App app("How many runs regression_vi needs");
+  app.add_option("problem", settings.problem)
+      ->required()
+      ->check(CLI::IsMember({"lynx_hare", "poisson64"}));
+  app.add_option("folder", settings.folder)->required()->check(CLI::ExistingDirectory);
+  app.add_option("--seeds", settings.num_seeds);
+  app.add_option("--runs", settings.options.max_evaluations);
+  app.add_option("--accuracy", settings.options.accuracy);
+  app.add_option("--sample-size", settings.options.sample_size);
+  app.add_option("--first-sample-size", settings.options.first_sample_size);
+  app.add_option("--starts", settings.options.starts);
+  app.add_option("--trust-radius", settings.options.trust_radius);
+  app.add_flag("--jacobians", settings.uses_jacobians);
+  app.add_flag("--every-round", settings.shows_rounds);
+  CLI11_PARSE(app, argc, argv);
   MPI_Init(&argc, &argv);
   {
     petsc::PetscSession petsc(MPI_COMM_SELF);
-    const std::string name = argv[1];
-    const int num_seeds = argc > 3 ? std::atoi(argv[3]) : 20;
-    const bool has_jacobians = argc > 5 && std::string(argv[5]) == "jacobians";
-    const bool is_verbose = std::getenv("VERBOSE") != nullptr;
-    Problem problem = name == "poisson64" ? poisson64(argv[2]) : lynx_hare(argv[2]);
-    regression::RegressionViOptions options;
-    options.max_evaluations = argc > 4 ? std::atoi(argv[4]) : 512;
-    options.accuracy =
-        std::getenv("ACCURACY") != nullptr ? std::atof(std::getenv("ACCURACY")) : 0.0;
-    if (std::getenv("N") != nullptr) {
-      options.sample_size = std::atoi(std::getenv("N"));
-    }
-    if (std::getenv("STARTS") != nullptr) {
-      options.starts = std::atoi(std::getenv("STARTS"));
-    }
-    if (std::getenv("R") != nullptr) {
-      options.trust_radius = std::atof(std::getenv("R"));
-    }
-    if (std::getenv("F") != nullptr) {
-      options.first_sample_size = std::atoi(std::getenv("F"));
-    }
-    std::vector<double> last;
-    std::vector<double> first;
-    std::vector<double> counts;
-    for (int seed = 1; seed <= num_seeds; ++seed) {
-      options.random_seed = static_cast<std::uint64_t>(seed);
-      regression::RegressionVi method(problem.space, problem.observations, options, std::nullopt,
-                                      has_jacobians);
-      double reached = HUGE_VAL;
-      double distance = HUGE_VAL;
-      while (method.stop_reason() == method::StopReason::none) {
-        method.tell(evaluate(*problem.model, method.ask()));
-        if (method.has_best()) {
-          distance = kl_divergence(method.best(), problem.reference);
-          if (distance <= 0.01 && reached == HUGE_VAL) {
-            reached = static_cast<double>(method.num_evaluations());
-          }
-        }
-        if (is_verbose) {
-          fmt::print("{:5} KL {:10.4g}", method.num_evaluations(), distance);
-          for (const auto& [key, value] : method.diagnostics().scalars) {
-            fmt::print(" {}={:.4g}", key, value);
-          }
-          if (name == "poisson64" && method.has_best()) {
-            fmt::print(" ELBO {:.2f}", elbo(problem, method.best(), 256));
-          }
-          fmt::print("\n");
-          std::fflush(stdout);
-        }
-      }
-      fmt::print("seed {}: {} runs, KL {:.4g}, 0.01 reached after {} runs, {}\n", seed,
-                 method.num_evaluations(), distance, reached,
-                 method::stop_reason_name(method.stop_reason()));
-      if (name == "poisson64") {
-        fmt::print("ELBO {:.3f}\n", elbo(problem, method.best(), 4096));
-      }
-      std::fflush(stdout);
-      last.push_back(distance);
-      first.push_back(reached);
-      counts.push_back(static_cast<double>(method.num_evaluations()));
-    }
-    const auto num_right =
-        std::count_if(last.begin(), last.end(), [](double k) { return k <= 0.03; });
-    fmt::print(
-        "median KL {:.4g}; {} of {} within 0.03; 0.01 reached at a median of {} runs; median runs "
-        "{}\n",
-        median(last), num_right, num_seeds, median(first), median(counts));
+    measure(settings);
     petsc.close();
   }
   MPI_Finalize();

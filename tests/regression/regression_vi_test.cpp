@@ -246,6 +246,21 @@ TEST(RegressionVi, NeverAsksForMoreRunsThanAllowed) {
   EXPECT_EQ(method.num_evaluations(), 101);
 }
 
+TEST(RegressionVi, AnswersFromTheFewRunsThatItMayMake) {
+  Problem problem = curved();
+  for (const int runs : {8, 9, 12, 20}) {
+    const auto with_jacobians = problem.solve({.max_evaluations = runs});
+    EXPECT_EQ(with_jacobians->num_evaluations(), runs);
+    EXPECT_TRUE(std::isfinite(with_jacobians->posterior()->elbo)) << runs;
+  }
+  problem.jacobian = nullptr;
+  for (const int runs : {2, 5, 10, 20}) {
+    const auto without = problem.solve({.max_evaluations = runs});
+    EXPECT_EQ(without->num_evaluations(), runs);
+    EXPECT_TRUE(std::isfinite(without->posterior()->elbo)) << runs;
+  }
+}
+
 TEST(RegressionVi, TheSameStateAsksTheSameBatch) {
   const Problem problem = curved();
   RegressionVi method = problem.method({});

@@ -37,6 +37,10 @@ class GaussNewton {
   static GaussNewton read(const method::StateReader& in, Eigen::Index num_parameters,
                           Eigen::Index num_residuals);
 
+  /// At the best point: the log prior less half the misfit |r|^2, and that misfit.
+  [[nodiscard]] double log_posterior() const { return -value_; }
+  [[nodiscard]] double misfit() const { return residuals_.squaredNorm(); }
+
   /// N(x, (J^T J + P)^-1) at the best point.
   /// @pre has_point()
   [[nodiscard]] Gaussian laplace(const PriorExpectation& prior) const;

@@ -160,6 +160,8 @@ class RegressionVi : public method::Method {
   void begin_climb(const Gaussian& q, double radius);
   void begin_from_run();
   void check_limits();
+  void answer_from_what_is_there();
+  [[nodiscard]] Gaussian laplace() const;
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;

@@ -1,0 +1,141 @@
+// regression_vi through the program: the same answer whatever the ranks, stops and kills, changed
+// studies, and what is shown of it.
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "app/campaign_fixture.hpp"
+
+namespace invar::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::string regression_study(const std::string& keys = "",
+                             const std::string& model = "{type: toy}") {
+  return fmt::format(R"(invar: 1
+title: toy
+parameters:
+  names: [a, b, c]
+  prior: {{family: diagonal, mean: 1, std: 0.5}}
+observations:
+  values: [2.5, 2.1, 1.8, 1.5, 1.3, 1.1]
+  covariance: {{std: 0.05}}
+inference: {{method: regression_vi, random_seed: 3{}}}
+model: {}
+campaign: {{segment_seconds: 0}}
+)",
+                     keys, model);
+}
+
+class Regression : public ProgramTest {
+ public:
+  Regression() { write_file(folder_ / "study.yaml", regression_study()); }
+
+ protected:
+  json shown(const std::string& campaign) {
+    return json::parse(invar("show " + campaign + " --json").out);
+  }
+};
+
+TEST_F(Regression, GivesTheSameAnswerOnAnyNumberOfRanks) {
+  ASSERT_EQ(invar("run study.yaml --campaign one").exit_code, 0);
+  for (const int ranks : {2, 4}) {
+    const std::string name = fmt::format("ranks{}", ranks);
+    const ProgramResult result = invar("run study.yaml --campaign " + name, ranks);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(difference("one", name), "");
+  }
+  EXPECT_EQ(shown("one").at("stop_reason"), "accuracy");
+}
+
+TEST_F(Regression, ContinuesToTheBitAfterEveryRound) {
+  for (const std::string model : {"{type: toy}",
+                                  "{type: linear, matrix: [[1, 0.2, 0], [0, 1, 0.3], [0.1, 0, 1], "
+                                  "[1, 1, 1], [1, 0, -1], [0, 1, 1]]}"}) {
+    write_file(folder_ / "study.yaml", regression_study("", model));
+    const std::string name = model.substr(7, 3);
+    ASSERT_EQ(invar("run study.yaml --campaign whole-" + name).exit_code, 0);
+    ProgramResult result = invar("run study.yaml --campaign stops-" + name + " --stop-after 1");
+    int num_stops = 0;
+    while (result.exit_code == 75 && num_stops < 100) {
+      ++num_stops;
+      result = invar("resume stops-" + name + " --stop-after 1", num_stops % 2 == 0 ? 1 : 3);
+    }
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_GE(num_stops, 1);
+    EXPECT_EQ(difference("whole-" + name, "stops-" + name), "");
+  }
+}
+
+TEST_F(Regression, AnswersFromTheJournalAlone) {
+  // No segment is closed before the end, so that a resume begins with the first round.
+  write_file(folder_ / "study.yaml", regression_study("", "{type: toy, sleep_s: 0.01}") + "");
+  ASSERT_EQ(invar("run study.yaml --campaign whole --set campaign.segment_seconds=1000").exit_code,
+            0);
+  const ProgramResult killed =
+      run_shell("sh -c 'cd " + folder_.path().string() + " && timeout -s KILL 0.5 " + program() +
+                " run study.yaml --campaign killed --set campaign.segment_seconds=1000'");
+  ASSERT_NE(killed.exit_code, 0);
+  const ProgramResult result = invar("resume killed");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(difference("whole", "killed"), "");
+}
+
+TEST_F(Regression, GoesOnUnderOtherDataFromAllItsRuns) {
+  ASSERT_EQ(invar("run study.yaml --campaign moved").exit_code, 0);
+  const auto before = shown("moved").at("evaluations").get<int>();
+  const std::string change = " --set observations.covariance.std=0.06";
+
+  const ProgramResult rescored = invar("rescore moved --study study.yaml" + change);
+  EXPECT_EQ(rescored.exit_code, 0) << rescored.err;
+  EXPECT_THAT(rescored.out, HasSubstr("effective"));
+
+  const ProgramResult result = invar("resume moved" + change);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("prior, data or noise have changed"));
+  EXPECT_GT(shown("moved").at("evaluations").get<int>(), before);
+}
+
+TEST_F(Regression, GoesOnToAHigherAccuracyAndMoreRuns) {
+  ASSERT_EQ(invar("run study.yaml --campaign more --set inference.max_evaluations=40").exit_code,
+            0);
+  EXPECT_EQ(shown("more").at("stop_reason"), "max_evaluations");
+  ASSERT_EQ(invar("resume more --set inference.max_evaluations=500").exit_code, 0);
+  EXPECT_EQ(shown("more").at("stop_reason"), "accuracy");
+  const auto before = shown("more").at("evaluations").get<int>();
+  ASSERT_EQ(invar("resume more --set inference.accuracy=0.001").exit_code, 0);
+  EXPECT_GT(shown("more").at("evaluations").get<int>(), before);
+}
+
+TEST_F(Regression, BranchesFromAnotherCampaign) {
+  ASSERT_EQ(invar("run study.yaml --campaign first").exit_code, 0);
+  const ProgramResult result =
+      invar("run study.yaml --campaign second --set inference.initial.from=first");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_LE(shown("second").at("evaluations").get<int>(),
+            shown("first").at("evaluations").get<int>());
+}
+
+TEST_F(Regression, SaysInWordsWhatWasFound) {
+  ASSERT_EQ(invar("run study.yaml --campaign told").exit_code, 0);
+  const std::string text = invar("show told").out;
+  EXPECT_THAT(text, HasSubstr("what this says"));
+  EXPECT_THAT(text, HasSubstr("the data inform"));
+  const json diagnostics = shown("told").at("posterior").at("diagnostics");
+  EXPECT_TRUE(diagnostics.contains("k_hat"));
+  EXPECT_TRUE(diagnostics.contains("corrected_mean"));
+  EXPECT_EQ(invar("export told --to told.nc").exit_code, 0);
+}
+
+TEST_F(Regression, NamesKeysOfTheOtherMethod) {
+  const ProgramResult result = invar("check study.yaml --set inference.optimizer_method=newton");
+  EXPECT_EQ(result.exit_code, 78);
+  EXPECT_THAT(result.err, HasSubstr("is no key of `method: regression_vi`"));
+}
+
+}  // namespace
+}  // namespace invar::test
