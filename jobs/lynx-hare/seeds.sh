@@ -8,7 +8,7 @@ folder=$1
 invar=${2:-$here/../../build/release/bin/invar}
 source "$here/../mpi-environment.sh"
 for seed in 1 2 3 4 5; do
-  mpirun --oversubscribe -n 4 "$invar" run "$here/study.yaml" --campaign "$folder/seed$seed" \
+  mpirun --oversubscribe -n 4 "$invar" run "$here/study-run-vi.yaml" --campaign "$folder/seed$seed" \
     --set inference.random_seed=$seed >/dev/null 2>&1
 done
 /usr/bin/python3 "$here/convergence.py" "$folder"/seed*/campaign.h5

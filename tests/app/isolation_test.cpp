@@ -111,7 +111,7 @@ TEST_F(Isolation, GivesTheSameAnswersOfEveryBuiltInModel) {
                        "model:\n  type: linear\n  matrix: [[1, 2, 3], [0, 1, 5], [2, 2, 2], "
                        "[1, 0, 1], [7, 1, 3], [0, 1, 1]]\n"));
   const std::string small_poisson = " --set model.n=8 --set inference.sample_size=8";
-  for (const std::string& study : {std::string("linear.yaml"), jobs + "lynx-hare/study.yaml",
+  for (const std::string& study : {std::string("linear.yaml"), jobs + "lynx-hare/study-run-vi.yaml",
                                    fmt::format("{}poisson64/study.yaml{}", jobs, small_poisson)}) {
     fs::remove_all(folder_ / "a");
     fs::remove_all(folder_ / "b");
