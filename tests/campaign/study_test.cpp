@@ -201,12 +201,51 @@ TEST_F(StudyTest, ResolvesEveryKeyThatItDescribes) {
   for (const options::Description& key : describe_study(registry)) {
     const std::string parent = key.path.substr(0, std::min(key.path.rfind('.'), key.path.size()));
     const Node* map_of_key = resolved.find_path(parent);
-    // Keys of a map that is left out, and those of the configs not chosen, are not resolved.
-    const bool is_expected = key.path.find('.') == std::string::npos ||
-                             (map_of_key != nullptr && map_of_key->kind == Node::Kind::map &&
-                              key.path.find("_config.") == std::string::npos);
+    // Keys of a map that is left out, and those of configs and methods not chosen, are not
+    // resolved.
+    const bool is_of_other_method = key.condition == "method: regression_vi";
+    const bool is_expected =
+        !is_of_other_method && (key.path.find('.') == std::string::npos ||
+                                (map_of_key != nullptr && map_of_key->kind == Node::Kind::map &&
+                                 key.path.find("_config.") == std::string::npos));
     EXPECT_TRUE(!is_expected || resolved.find_path(key.path) != nullptr) << key.path;
   }
+}
+
+TEST_F(StudyTest, ReadsTheOptionsOfRegressionVi) {
+  root.set("inference", map({{"method", scalar("regression_vi")},
+                             {"random_seed", scalar("5")},
+                             {"family", scalar("mean_field")},
+                             {"accuracy", scalar("0.1")},
+                             {"max_evaluations", scalar("77")},
+                             {"sample_size", scalar("9")},
+                             {"first_sample_size", scalar("auto")},
+                             {"starts", scalar("2")},
+                             {"derivatives", scalar("none")},
+                             {"sampling_method", scalar("mc")},
+                             {"trust_radius", scalar("2.5")},
+                             {"num_draws", scalar("10")},
+                             {"transform_map", scalar("arctan")},
+                             {"transform_interior_margin", scalar("0.1")}}));
+
+  const Study study = read();
+  const regression::RegressionViOptions& options = study.regression_vi;
+
+  EXPECT_EQ(study.method, InferenceMethod::regression_vi);
+  EXPECT_EQ(study.random_seed(), 5U);
+  EXPECT_EQ(options.family, regression::Family::mean_field);
+  EXPECT_EQ(options.accuracy, 0.1);
+  EXPECT_EQ(options.max_evaluations, 77);
+  EXPECT_EQ(options.sample_size, 9);
+  EXPECT_EQ(options.first_sample_size, std::nullopt);
+  EXPECT_EQ(options.starts, 2);
+  EXPECT_EQ(options.derivatives, regression::DerivativeUse::none);
+  EXPECT_EQ(options.sampling_method, regression::SamplingMethod::mc);
+  EXPECT_EQ(options.trust_radius, 2.5);
+  EXPECT_EQ(options.num_draws, 10);
+  EXPECT_EQ(options.transform_map, space::TransformMap::arctan);
+  EXPECT_EQ(options.transform_interior_margin, 0.1);
+  EXPECT_EQ(study.covariance_regularization(), 0.0);
 }
 
 TEST_F(StudyTest, ReportsProblemsOfAllBlocksAtOnce) {
