@@ -157,13 +157,16 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
                             "must be one for each",
                             campaign.observations.values.size(), study.observations.values.size()));
   }
-  const WeighedRuns runs = study.method == InferenceMethod::regression_vi
+  const WeighedRuns runs = campaign.method == InferenceMethod::regression_vi
                                ? weigh_regression(directory, record, campaign, study)
                                : weigh_run_vi(directory, record, campaign, study);
   const double largest = runs.log_weights.maxCoeff();
   const VectorXd shares = (runs.log_weights.array() - largest).exp();
   const VectorXd weights = shares / shares.sum();
-  const space::Likelihood likelihood(study.observations, study.covariance_regularization());
+  const double regularization = campaign.method == InferenceMethod::regression_vi
+                                    ? 0.0
+                                    : study.run_vi.covariance_regularization;
+  const space::Likelihood likelihood(study.observations, regularization);
   Rescoring result;
   result.mean = runs.points * weights;
   const Eigen::MatrixXd centred = runs.points.colwise() - result.mean;

@@ -182,6 +182,7 @@ InferenceMethod read_method(const Cursor& at) {
 
 std::vector<std::string> keys_of(const std::vector<options::Description>& rows) {
   std::vector<std::string> keys;
+  keys.reserve(rows.size());
   for (const options::Description& row : rows) {
     keys.push_back(row.path);
   }

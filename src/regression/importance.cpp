@@ -24,7 +24,7 @@ struct Pareto {
 Pareto fit_pareto(const std::vector<double>& exceedances) {
   const auto n = static_cast<double>(exceedances.size());
   const int num_trials = 30 + static_cast<int>(std::sqrt(n));
-  const double quartile = exceedances[static_cast<std::size_t>(n / 4.0 + 0.5) - 1];
+  const double quartile = exceedances[(exceedances.size() + 2) / 4 - 1];
   std::vector<double> trials;
   std::vector<double> log_likelihoods;
   const auto shape_of = [&](double theta) {
@@ -66,8 +66,7 @@ double smooth_tail(std::vector<double>& weights, const std::vector<std::size_t>&
   for (std::size_t i = n - num_in_tail; i < n; ++i) {
     exceedances.push_back(weights[order[i]] - threshold);
   }
-  const double quartile =
-      exceedances[static_cast<std::size_t>(static_cast<double>(num_in_tail) / 4.0 + 0.5) - 1];
+  const double quartile = exceedances[(num_in_tail + 2) / 4 - 1];
   if (!(quartile > 1e-12 * weights[order[n - 1]])) {
     return -std::numeric_limits<double>::infinity();  // all alike: no tail
   }
@@ -102,7 +101,7 @@ SmoothedWeights smoothed_weights(const VectorXd& log_weights) {
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return weights[a] < weights[b]; });
-    const double size = static_cast<double>(n);
+    const auto size = static_cast<double>(n);
     const auto num_in_tail =
         static_cast<std::size_t>(std::ceil(std::min(0.2 * size, 3.0 * std::sqrt(size))));
     smoothed.k_hat = smooth_tail(weights, order, num_in_tail);

@@ -94,7 +94,7 @@ Ascent ascend(const Objective& objective, Family family, double radius) {
   at.elbo = objective.elbo(at.local, here);
   const double first = at.elbo;
   double step = 1.0;
-  for (int i = 0; i < most_steps; ++i) {
+  for (int i = 0; i < most_steps && here.hessian.allFinite(); ++i) {
     const Gaussian q = placed(objective.base, at.local);
     const Precisions precision = precisions(
         here.hessian, q.lower.transpose() * objective.prior.precision() * q.lower, family);

@@ -114,8 +114,8 @@ LinearFit fit_linear(const Centred& data) {
       log_ratio = candidate;
     }
   };
-  for (double candidate = least; candidate <= most; candidate += 2.0) {
-    look(candidate);
+  for (int i = 0; least + 2.0 * i <= most; ++i) {
+    look(least + 2.0 * i);
   }
   for (const double step : {1.0, 0.5, 0.25}) {
     const double middle = log_ratio;

@@ -31,13 +31,16 @@ MatrixXd fixed_normals(Index dimension) {
 }
 
 /// A mean that the transform can take: strictly inside the bounds.
-VectorXd inside(const VectorXd& mean, const space::Bounds& bounds, const VectorXd& std) {
+VectorXd inside(const VectorXd& mean, const space::Bounds& bounds, const VectorXd& std,
+                double share_kept_free) {
   VectorXd moved = mean;
   for (Index j = 0; j < mean.size(); ++j) {
     const double a = bounds.min()[j];
     const double b = bounds.max()[j];
     const bool has_both = std::isfinite(a) && std::isfinite(b);
-    const double margin = has_both ? std::min(0.05 * (b - a), 0.5 * std[j]) : 0.5 * std[j];
+    const double margin = has_both
+                              ? share_kept_free * (b - a) + std::min(0.05 * (b - a), 0.5 * std[j])
+                              : 0.5 * std[j];
     if (std::isfinite(a)) {
       moved[j] = std::max(moved[j], a + margin);
     }
@@ -72,14 +75,18 @@ Gaussian gaussian_in_x(const space::Space& space, const space::Transform& transf
   // Parameters whose prior reaches over its bounds are spread as the transform spreads a uniform.
   constexpr double widest = 2.0;
   Gaussian g;
-  g.mean = transform.to_optimizer(inside(prior.mean(), space.bounds, prior.std()));
+  g.mean = transform.to_optimizer(
+      inside(prior.mean(), space.bounds, prior.std(), transform.interior_margin()));
   const VectorXd slope = transform.jacobian(g.mean);
   MatrixXd lower = prior.covariance().llt().matrixL();
   for (Index j = 0; j < g.mean.size(); ++j) {
     const bool is_bounded =
         std::isfinite(space.bounds.min()[j]) || std::isfinite(space.bounds.max()[j]);
     const double std = prior.std()[j] / slope[j];
-    lower.row(j) *= (is_bounded ? std::min(std, widest) : std) / prior.std()[j];
+    // The arctangent's scale grows towards the bounds.
+    const double scale =
+        transform.map() == space::TransformMap::arctan ? std::max(1.0, std::abs(g.mean[j])) : 1.0;
+    lower.row(j) *= (is_bounded ? std::min(std, widest * scale) : std) / prior.std()[j];
   }
   g.lower = lower;
   return g;

@@ -28,6 +28,8 @@ constexpr double width_at_run = 0.3;
 /// Trust region after a Gauss-Newton search, nats.
 constexpr double radius_after_search = 8.0;
 constexpr double least_radius = 0.3;
+/// Squares of residuals and Jacobians beyond this would leave nothing finite.
+constexpr double most_square = 1e150;
 
 Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& space,
                         const space::Transform& transform, const PriorExpectation& prior) {
@@ -108,7 +110,10 @@ MatrixXd RegressionVi::draws(std::int64_t round, Index number) const {
 method::Batch RegressionVi::ask() {
   INVAR_EXPECTS(stop_ == StopReason::none);
   if (!pending_) {
-    const Index size = std::min<Index>(next_size_, options_.max_evaluations - num_evaluations_);
+    // Only the first batch is cut to the limit: others are asked whole or not at all, so that a
+    // limit that is raised later finds on record what it would ask.
+    const Index size =
+        round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_;
     pending_ = stage_ == Stage::gauss_newton ? MatrixXd(gauss_newton_->trial())
                                              : proposal().points(draws(round_, size));
   }
@@ -126,13 +131,15 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
   std::vector<Index> good;
   for (Index i = 0; i < x.cols(); ++i) {
     const auto& evaluation = result.evaluations[static_cast<std::size_t>(i)];
-    const auto& jacobian = evaluation.derivatives.jacobian;
-    if (is_good(evaluation, num_qois) &&
-        (!has_jacobians_ || (jacobian.size() > 0 && jacobian.allFinite()))) {
+    if (is_good(evaluation, num_qois)) {
       good.push_back(i);
     }
   }
   Told told;
+  if (static_cast<Index>(good.size()) < x.cols()) {
+    told.messages.push_back(fmt::format("{} of {} evaluations were left out: they failed",
+                                        x.cols() - static_cast<Index>(good.size()), x.cols()));
+  }
   told.x = x(Eigen::all, good);
   told.qois.resize(num_qois, static_cast<Index>(good.size()));
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -140,17 +147,40 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
         result.evaluations[static_cast<std::size_t>(good[i])].qois;
   }
   told.residuals = likelihood_.whitened_residuals(told.qois);
+  const VectorXd misfits = told.residuals.colwise().squaredNorm();
+  std::vector<Index> usable;
+  for (Index i = 0; i < misfits.size(); ++i) {
+    if (misfits[i] < most_square) {
+      usable.push_back(i);
+    }
+  }
+  if (static_cast<Index>(usable.size()) < misfits.size()) {
+    told.messages.push_back(
+        fmt::format("{} evaluations were left out: their misfit is beyond all numbers",
+                    misfits.size() - static_cast<Index>(usable.size())));
+    told.x = told.x(Eigen::all, usable).eval();
+    told.qois = told.qois(Eigen::all, usable).eval();
+    told.residuals = told.residuals(Eigen::all, usable).eval();
+    std::vector<Index> kept;
+    for (const Index i : usable) {
+      kept.push_back(good[static_cast<std::size_t>(i)]);
+    }
+    good = std::move(kept);
+  }
   if (has_jacobians_) {
     const MatrixXd slope = transform_.jacobian(told.x);
     for (std::size_t i = 0; i < good.size(); ++i) {
       const auto& evaluation = result.evaluations[static_cast<std::size_t>(good[i])];
-      told.jacobians.emplace_back(likelihood_.whitened(evaluation.derivatives.jacobian) *
-                                  slope.col(static_cast<Index>(i)).asDiagonal());
+      const MatrixXd& jacobian = evaluation.derivatives.jacobian;
+      told.jacobians.emplace_back();  // runs without a usable one count all the same
+      if (jacobian.size() > 0) {
+        MatrixXd whitened =
+            likelihood_.whitened(jacobian) * slope.col(static_cast<Index>(i)).asDiagonal();
+        if (whitened.squaredNorm() < most_square) {
+          told.jacobians.back() = std::move(whitened);
+        }
+      }
     }
-  }
-  if (static_cast<Index>(good.size()) < x.cols()) {
-    told.messages.push_back(fmt::format("{} of {} evaluations were left out: they failed",
-                                        x.cols() - static_cast<Index>(good.size()), x.cols()));
   }
   return told;
 }
@@ -167,22 +197,24 @@ void RegressionVi::tell(const method::BatchResult& result) {
   surrogate_.reset();
   ++round_;
   num_evaluations_ += asked.cols();
-  num_empty_ = told.x.cols() > 0 ? 0 : num_empty_ + 1;
+  const Index num_kept = told.x.cols();
   if (stage_ == Stage::gauss_newton) {
     search(told);
-  } else if (told.x.cols() > 0) {
+  } else {
+    // An empty batch was drawn all the same: where runs fail is less likely, not unknown.
     add_runs(round_ - 1, drawn_from, asked.cols(), told);
-    if (stage_ == Stage::exploring) {
-      num_explored_ += told.x.cols();
+    num_empty_ = num_kept > 0 ? 0 : num_empty_ + 1;
+    if (num_empty_ >= most_empty) {
+      stop_ = StopReason::too_many_failures;
+    } else if (num_kept > 0 && stage_ == Stage::exploring) {
+      num_explored_ += num_kept;
       explore();
-    } else {
+    } else if (num_kept > 0) {
       climb();
     }
-  } else if (num_empty_ >= most_empty) {
-    stop_ = StopReason::too_many_failures;
   }
   check_limits();
-  report({.num_asked = asked.cols(), .num_kept = told.x.cols(), .drawn_from = drawn_from});
+  report({.num_asked = asked.cols(), .num_kept = num_kept, .drawn_from = drawn_from});
 }
 
 void RegressionVi::add_runs(std::int64_t round, const Gaussian& drawn_from, Index num_drawn,
@@ -197,14 +229,14 @@ void RegressionVi::add_runs(std::int64_t round, const Gaussian& drawn_from, Inde
 /// After a batch at the start: more of it, or a climb.
 void RegressionVi::explore() {
   const Sizes size = sizes();
-  const SurrogateOptions fitted{.is_tilted = false, .uses_jacobians = has_jacobians_};
-  surrogate_ = fit_surrogate(runs_, start_, fitted);
-  const bool is_enough = has_jacobians_ || surrogate_->residual_error < explained;
-  if (!is_enough && num_explored_ < size.most) {
-    next_size_ = std::min(std::max(num_explored_, size.usual), size.most - num_explored_);
+  surrogate_ = fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()});
+  const bool is_enough = runs_.has_jacobians() || surrogate_->residual_error < explained;
+  const Index left = size.most - num_explored_;
+  if (!is_enough && left >= std::max<Index>(2, size.usual / 4)) {
+    next_size_ = std::min(std::max(num_explored_, size.usual), left);
     return;
   }
-  if (has_jacobians_ && !surrogate_->is_exact()) {
+  if (runs_.has_jacobians() && !surrogate_->is_exact()) {
     begin_from_run();
     return;
   }
@@ -214,7 +246,7 @@ void RegressionVi::explore() {
 
 /// After a run of the Gauss-Newton search.
 void RegressionVi::search(const Told& told) {
-  if (told.x.cols() > 0) {
+  if (told.x.cols() > 0 && told.jacobians.front().size() > 0) {
     gauss_newton_->take(prior_, told.residuals.col(0), told.jacobians.front());
   } else {
     gauss_newton_->take_failure(prior_);
@@ -222,11 +254,21 @@ void RegressionVi::search(const Told& told) {
   if (!gauss_newton_->has_settled()) {
     return;
   }
-  if (gauss_newton_->has_point()) {
-    begin_climb(laplace(), options_.trust_radius.value_or(radius_after_search));
-  } else {
-    begin_from_run();
+  begin_climb_after_search();
+}
+
+/// At the best point of the search, with what its linearised model says in closed form.
+void RegressionVi::begin_climb_after_search() {
+  Gaussian q = gauss_newton_->laplace(prior_);
+  if (options_.family == Family::mean_field) {
+    q.lower = q.std().asDiagonal();
   }
+  begin_climb(q, options_.trust_radius.value_or(radius_after_search));
+  Climb& at = climbs_.back();
+  at.before = q;
+  at.elbo = gauss_newton_->log_posterior() - 0.5 * static_cast<double>(q.dimension()) +
+            q.entropy() + likelihood_.log_normalisation();
+  at.misfit = gauss_newton_->misfit();
   gauss_newton_.reset();
 }
 
@@ -234,6 +276,7 @@ void RegressionVi::begin_climb(const Gaussian& q, double radius) {
   climbs_.push_back({.q = q, .radius = radius});
   current_ = climbs_.size() - 1;
   stage_ = Stage::climbing;
+  num_empty_ = 0;
   next_size_ = sizes().unsettled;
 }
 
@@ -249,13 +292,17 @@ void RegressionVi::begin_from_run() {
   for (Index i = 0; i < num_explored_; ++i) {
     const bool was_tried =
         std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end();
-    if (!was_tried && (best < 0 || densities[i] > densities[best])) {
+    const bool can_start = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
+    if (!was_tried && can_start && (best < 0 || densities[i] > densities[best])) {
       best = i;
     }
   }
-  INVAR_EXPECTS(best >= 0);
+  if (best < 0) {
+    begin_climb(start_, widest_radius());
+    return;
+  }
   tried_starts_.push_back(best);
-  if (has_jacobians_) {
+  if (runs_.has_jacobians()) {
     gauss_newton_.emplace(runs_.x().col(best));
     gauss_newton_->take(prior_, runs_.residuals().col(best), runs_.jacobian(best));
     stage_ = Stage::gauss_newton;
@@ -274,17 +321,18 @@ Objective RegressionVi::objective(const Gaussian& base, const Surrogate& surroga
 
 bool RegressionVi::is_misfit_bad(double misfit) const {
   const auto m = static_cast<double>(likelihood_.num_residuals());
-  return misfit > m + 4.0 * std::sqrt(2.0 * m);
+  return !(misfit <= m + 4.0 * std::sqrt(2.0 * m));
 }
 
 /// A step of the climb at hand, from all runs.
 void RegressionVi::climb() {
   Climb& at = climbs_[current_];
-  const SurrogateOptions fitted{.is_tilted = !has_jacobians_ && !at.has_settled(),
-                                .uses_jacobians = has_jacobians_};
+  const SurrogateOptions fitted{.is_tilted = !runs_.has_jacobians() && !at.has_settled(),
+                                .uses_jacobians = runs_.has_jacobians()};
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
-  if (at.before) {
+  const double narrowest = std::min(least_radius, widest_radius());
+  if (at.before && at.promised_gain > 0.0) {
     // Did the last step gain what it promised?
     const Objective now = objective(at.q, *surrogate_);
     const Gaussian old = seen_from(at.q, *at.before);
@@ -292,13 +340,13 @@ void RegressionVi::climb() {
         now.elbo(standard, now.log_joint(standard)) - now.elbo(old, now.log_joint(old));
     const double ratio = gain / std::max(at.promised_gain, 1e-12);
     if (ratio > 0.7) {
-      at.radius = std::min(2.0 * at.radius, widest_radius());
+      at.radius = std::max(at.radius, std::min(2.0 * at.radius, widest_radius()));
     } else if (ratio < 0.25) {
-      at.radius = std::max(0.5 * at.radius, least_radius);
+      at.radius = std::max(0.5 * at.radius, narrowest);
     }
     if (gain < -std::max(1.0, 3.0 * surrogate_->elbo_error())) {
       at.q = *at.before;
-      at.radius = std::max(0.4 * at.radius, least_radius);
+      at.radius = std::max(0.4 * at.radius, narrowest);
       surrogate_ = fit_surrogate(runs_, at.q, fitted);
     }
   }
@@ -352,9 +400,15 @@ double RegressionVi::widest_radius() const {
 }
 
 std::size_t RegressionVi::best_climb() const {
+  // Settled ones first, then by the ELBO that is sure.
+  const auto merit = [](const Climb& climb) {
+    const double sure = climb.elbo - 2.0 * climb.elbo_error;
+    return std::pair(climb.before ? (climb.has_settled() ? 2 : 1) : 0,
+                     std::isfinite(sure) ? sure : -HUGE_VAL);
+  };
   std::size_t best = 0;
   for (std::size_t i = 1; i < climbs_.size(); ++i) {
-    if (climbs_[i].before && climbs_[i].elbo > climbs_[best].elbo) {
+    if (merit(climbs_[i]) > merit(climbs_[best])) {
       best = i;
     }
   }
@@ -362,40 +416,24 @@ std::size_t RegressionVi::best_climb() const {
 }
 
 void RegressionVi::check_limits() {
-  if (stop_ != StopReason::none || num_evaluations_ < options_.max_evaluations) {
+  if (stop_ == StopReason::none && num_evaluations_ + next_size_ > options_.max_evaluations &&
+      round_ > 0) {
+    stop_ = StopReason::max_evaluations;
+  }
+  const bool has_answer = std::any_of(climbs_.begin(), climbs_.end(),
+                                      [](const Climb& climb) { return climb.before.has_value(); });
+  if (stop_ == StopReason::none || has_answer || runs_.size() == 0) {
     return;
   }
-  stop_ = StopReason::max_evaluations;
-  if (climbs_.empty()) {
-    answer_from_what_is_there();
-  }
-}
-
-/// The runs are spent before a climb could begin.
-void RegressionVi::answer_from_what_is_there() {
-  if (stage_ == Stage::exploring && runs_.size() > 0) {
+  // It ends before a climb has begun: an answer from what is there.
+  const StopReason reason = stop_;
+  if (gauss_newton_ && gauss_newton_->has_point()) {
+    begin_climb_after_search();
+  } else {
     begin_climb(start_, widest_radius());
     climb();
-    stop_ = StopReason::max_evaluations;
-  } else if (gauss_newton_ && gauss_newton_->has_point()) {
-    const Gaussian q = laplace();
-    begin_climb(q, radius_after_search);
-    Climb& only = climbs_.back();
-    only.before = q;
-    // The expectation of the linearised model is in closed form.
-    only.elbo = gauss_newton_->log_posterior() - 0.5 * static_cast<double>(q.dimension()) +
-                q.entropy() + likelihood_.log_normalisation();
-    only.misfit = gauss_newton_->misfit();
-    gauss_newton_.reset();
   }
-}
-
-Gaussian RegressionVi::laplace() const {
-  Gaussian q = gauss_newton_->laplace(prior_);
-  if (options_.family == Family::mean_field) {
-    q.lower = q.std().asDiagonal();
-  }
-  return q;
+  stop_ = reason;
 }
 
 }  // namespace invar::regression

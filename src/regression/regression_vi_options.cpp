@@ -61,7 +61,7 @@ const Table<Options>& regression_vi_table() {
       optional_count("starts", &Options::starts, 1,
                      "how many times the method starts from another place; auto: again only while "
                      "the misfit is larger than the noise explains",
-                     "up to 4"),
+                     "up to 8"),
       options::choice<Options, DerivativeUse>(
           "derivatives", &Options::derivatives,
           {{DerivativeUse::automatic, "auto"}, {DerivativeUse::none, "none"}},

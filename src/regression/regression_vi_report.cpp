@@ -51,7 +51,14 @@ VectorXd relative_variances(const Gaussian& q, const Gaussian& prior) {
   return linalg::spectrum(seen_from(prior, q).covariance()).values;
 }
 
-std::string gaussian_finding(double k_hat, double nats_lost) {
+/// @param ess  of the weights
+std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is_exact) {
+  if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
+    return fmt::format(
+        "how good a description the Gaussian is cannot be said yet: all the weight is on about "
+        "{:.1f} runs",
+        ess);
+  }
   if (std::isfinite(k_hat) && k_hat > 0.7) {
     return fmt::format(
         "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
@@ -78,6 +85,21 @@ std::string gaussian_finding(double k_hat, double nats_lost) {
 
 vi::PhysicalMoments RegressionVi::moments(const Gaussian& q) const {
   return vi::physical_moments(coordinates_of(q), transform_);
+}
+
+/// The climb with the ELBO and misfit of where it stands, from all runs.
+Climb RegressionVi::scored(Climb climb) const {
+  if (climb.promised_gain == 0.0) {
+    return climb;  // it has not moved since it was scored
+  }
+  const Surrogate surrogate =
+      fit_surrogate(runs_, climb.q, {.uses_jacobians = runs_.has_jacobians()});
+  const Objective here = objective(climb.q, surrogate);
+  const Gaussian standard = Gaussian::standard(climb.q.dimension());
+  climb.elbo = here.elbo(standard, here.log_joint(standard)) + likelihood_.log_normalisation();
+  climb.elbo_error = surrogate.elbo_error();
+  climb.misfit = surrogate.mean_misfit;
+  return climb;
 }
 
 RegressionVi::WeighedRuns RegressionVi::weighed_runs() const {
@@ -129,7 +151,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   if (climbs_.empty() || !climbs_[best_climb()].before || runs_.size() == 0) {
     return std::nullopt;
   }
-  const Climb& best = climbs_[best_climb()];
+  const Climb best = scored(climbs_[best_climb()]);
   const Gaussian& q = best.q;
   const Index d = q.dimension();
   const vi::PhysicalMoments physical = moments(q);
@@ -189,7 +211,9 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
 
   std::vector<std::string>& findings = posterior.findings;
   const auto m = static_cast<double>(likelihood_.num_residuals());
-  if (is_misfit_bad(best.misfit)) {
+  if (best.misfit < 0.0) {
+    findings.emplace_back("how well the data are described cannot be said yet: too few runs");
+  } else if (is_misfit_bad(best.misfit)) {
     findings.push_back(fmt::format(
         "the data are not described within their noise: the misfit is {:.4g} for {:.0f} "
         "measurements; the model, the noise or the start may be wrong",
@@ -200,7 +224,9 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
                     "measurements)",
                     best.misfit, m));
   }
-  findings.push_back(gaussian_finding(weighted.smoothed.k_hat, nats_lost));
+  findings.push_back(gaussian_finding(weighted.smoothed.k_hat,
+                                      weighted.smoothed.effective_sample_size, nats_lost,
+                                      best.elbo_error == 0.0));
   std::vector<std::string> uninformed;
   for (Index j = 0; j < d; ++j) {
     if (ratio[j] > uninformed_ratio) {
@@ -218,7 +244,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
       return std::min(kl_divergence(climbs_[i].q, climbs_[other].q),
                       kl_divergence(climbs_[other].q, climbs_[i].q)) < static_cast<double>(d) + 1.0;
     });
-    if ((climbs_[i].has_settled() || &climbs_[i] == &best) && is_new) {
+    if ((climbs_[i].has_settled() || i == best_climb()) && is_new) {
       modes.push_back(i);
     }
   }

@@ -36,6 +36,10 @@ void write_meaning(method::State& state, const space::Space& space,
 
 void require_same_meaning(const method::State& state, const space::Space& space,
                           const RegressionViOptions& options, ErrorKind kind) {
+  if (state.get<std::string>("method") != "regression_vi") {
+    throw Error(ErrorKind::data, "expected a state of regression_vi, found one of " +
+                                     state.get<std::string>("method"));
+  }
   method::State expected;
   write_meaning(expected, space, options);
   for (const auto& [name, value] : expected.values()) {
@@ -181,6 +185,10 @@ void RegressionVi::restore(const method::State& state) {
   StateReader::require(has_target_of(state), "target", "the prior, data and noise of the study",
                        "others");
   load(state);
+  if (stage_ == Stage::gauss_newton) {
+    gauss_newton_ =
+        GaussNewton::read(StateReader(state), space_.dimension(), likelihood_.num_residuals());
+  }
   // Limits may have been raised since.
   const bool wants_more_accuracy = options_.accuracy < state.get<double>("accuracy");
   if (stop_ == method::StopReason::max_evaluations ||
@@ -189,8 +197,8 @@ void RegressionVi::restore(const method::State& state) {
     if (wants_more_accuracy && !climbs_.empty()) {
       climbs_[current_].num_accurate = 0;
     }
-    check_limits();
   }
+  check_limits();
 }
 
 void RegressionVi::load(const method::State& state) {
@@ -227,9 +235,6 @@ void RegressionVi::load(const method::State& state) {
   StateReader::require(climbs_.empty() ? stage_ != Stage::climbing : current_ < climbs_.size(),
                        "current", "the number of a climb", fmt::to_string(current_));
   gauss_newton_.reset();
-  if (stage_ == Stage::gauss_newton) {
-    gauss_newton_ = GaussNewton::read(in, d, likelihood_.num_residuals());
-  }
 
   // The points are drawn again, so that they are the same bits; the outcomes come from the record.
   const auto& rounds = state.get<VectorXd>("sampled_rounds");
@@ -249,6 +254,7 @@ void RegressionVi::load(const method::State& state) {
     Told taken = take(x, told->second);
     add_runs(round, proposal, x.cols(), taken);
   }
+  recalled_.clear();
   surrogate_.reset();
   pending_.reset();
   diagnostics_ = {};

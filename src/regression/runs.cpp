@@ -40,6 +40,8 @@ void Runs::add(const Gaussian& drawn_from, double num_drawn, const MatrixXd& x,
   append(x_, num_runs_, x);
   append(residuals_, num_runs_, residuals);
   jacobians.resize(static_cast<std::size_t>(more));
+  has_jacobians_ = has_jacobians_ || std::any_of(jacobians.begin(), jacobians.end(),
+                                                 [](const MatrixXd& j) { return j.size() > 0; });
   std::move(jacobians.begin(), jacobians.end(), std::back_inserter(jacobians_));
   // The new proposal at all runs, and the old ones at the new runs.
   proposals_.push_back(drawn_from);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "invar/core/error.hpp"
@@ -64,16 +64,21 @@ struct Weighted {
 /// The runs that matter, at most `most_runs` of them.
 Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
   const double largest = log_weights.maxCoeff();
-  double least = largest + std::log(least_weight);
+  const double least = largest + std::log(least_weight);
+  std::vector<std::size_t> order(runs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
   if (log_weights.size() > most_runs) {
-    std::vector<double> sorted(static_cast<std::size_t>(log_weights.size()));
-    std::copy(log_weights.begin(), log_weights.end(), sorted.begin());
-    std::sort(sorted.begin(), sorted.end(), std::greater<>());
-    least = std::max(least, sorted.at(static_cast<std::size_t>(most_runs - 1)));
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return log_weights[static_cast<Index>(a)] > log_weights[static_cast<Index>(b)];
+    });
+    order.resize(static_cast<std::size_t>(most_runs));
+    std::sort(order.begin(), order.end());
   }
   Weighted chosen;
   std::vector<double> weights;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
+  chosen.runs.reserve(order.size());
+  weights.reserve(order.size());
+  for (const std::size_t i : order) {
     const double log_weight = log_weights[static_cast<Index>(i)];
     if (log_weight >= least) {
       chosen.runs.push_back(runs[i]);
@@ -111,7 +116,7 @@ double Surrogate::elbo_error() const {
 
 bool Surrogate::is_exact() const {
   constexpr double negligible = 1e-3;  // of the noise
-  return residual_error < negligible;
+  return num_runs > 1 && residual_error < negligible;
 }
 
 Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options) {
@@ -180,9 +185,9 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   const double variance = weighted_mean((outside.array() - middle).square(), chosen.weights);
   const double n = std::max(surrogate.effective_sample_size, 1.0);
   surrogate.log_likelihood_error = std::sqrt(variance);
-  const auto shrunk = [&](double prior) { return variance / (1.0 / prior + n); };
-  surrogate.mean_error = std::sqrt(shrunk(correction.slope_variance));
-  surrogate.std_error = std::sqrt(0.5 * shrunk(correction.curvature_variance));
+  // Not less where the correction is shrunk: what it does not see is in the residuals' fit too.
+  surrogate.mean_error = std::sqrt(variance / n);
+  surrogate.std_error = std::sqrt(0.5 * variance / n);
   return surrogate;
 }
 

@@ -241,22 +241,24 @@ TEST(RegressionVi, StopsWithTheStatedAccuracyOnANonlinearProblem) {
 
 TEST(RegressionVi, NeverAsksForMoreRunsThanAllowed) {
   const auto solved = curved().solve({.accuracy = 0.0, .max_evaluations = 101});
-  const RegressionVi& method = *solved;
-  EXPECT_EQ(method.stop_reason(), StopReason::max_evaluations);
-  EXPECT_EQ(method.num_evaluations(), 101);
+  EXPECT_EQ(solved->stop_reason(), StopReason::max_evaluations);
+  EXPECT_LE(solved->num_evaluations(), 101);
+  EXPECT_GT(solved->num_evaluations(), 101 - 16);  // batches are asked whole
 }
 
 TEST(RegressionVi, AnswersFromTheFewRunsThatItMayMake) {
   Problem problem = curved();
   for (const int runs : {8, 9, 12, 20}) {
     const auto with_jacobians = problem.solve({.max_evaluations = runs});
-    EXPECT_EQ(with_jacobians->num_evaluations(), runs);
+    EXPECT_LE(with_jacobians->num_evaluations(), runs);
+    ASSERT_TRUE(with_jacobians->posterior().has_value()) << runs;
     EXPECT_TRUE(std::isfinite(with_jacobians->posterior()->elbo)) << runs;
   }
   problem.jacobian = nullptr;
   for (const int runs : {2, 5, 10, 20}) {
     const auto without = problem.solve({.max_evaluations = runs});
-    EXPECT_EQ(without->num_evaluations(), runs);
+    EXPECT_LE(without->num_evaluations(), runs);
+    ASSERT_TRUE(without->posterior().has_value()) << runs;
     EXPECT_TRUE(std::isfinite(without->posterior()->elbo)) << runs;
   }
 }
@@ -334,7 +336,7 @@ TEST(RegressionVi, GoesOnWhenItsLimitIsRaised) {
   const auto whole_solved = problem.solve({.accuracy = 0.0, .max_evaluations = 60});
   const RegressionVi& whole = *whole_solved;
   EXPECT_EQ(stopped.state().values(), whole.state().values());
-  RegressionVi raised = problem.method({.accuracy = 0.0, .max_evaluations = 61});
+  RegressionVi raised = problem.method({.accuracy = 0.0, .max_evaluations = 100});
   method::RecordedRounds told;
   RegressionVi again = problem.method({.accuracy = 0.0, .max_evaluations = 60});
   while (again.stop_reason() == StopReason::none) {
@@ -345,7 +347,52 @@ TEST(RegressionVi, GoesOnWhenItsLimitIsRaised) {
   raised.recall(told);
   raised.restore(stopped.state());
   EXPECT_EQ(raised.stop_reason(), StopReason::none);
-  EXPECT_EQ(raised.ask().points.cols(), 1);
+  EXPECT_GT(raised.ask().points.cols(), 1);
+}
+
+TEST(RegressionVi, StopsAtOnceWhenItsLimitIsLowered) {
+  const Problem problem = curved();
+  RegressionVi method = problem.method({});
+  method::RecordedRounds told;
+  told[0] = problem.evaluate(method.ask());
+  method.tell(told[0]);
+  RegressionVi lowered = problem.method({.max_evaluations = 3});
+  lowered.recall(told);
+  lowered.restore(method.state());
+  EXPECT_EQ(lowered.stop_reason(), StopReason::max_evaluations);
+  EXPECT_TRUE(lowered.posterior().has_value());
+}
+
+TEST(RegressionVi, LeavesRunsBeyondAllNumbersOut) {
+  Problem problem = curved();
+  for (const double huge : {1e100, 1e200, 1e300}) {
+    int count = 0;
+    problem.model = [&count, huge](const VectorXd& p) -> VectorXd {
+      VectorXd qois = curved().model(p);
+      if (++count % 5 == 0) {
+        qois[1] = huge;
+      }
+      return qois;
+    };
+    const auto solved = problem.solve({.accuracy = 0.1});
+    EXPECT_EQ(solved->stop_reason(), StopReason::accuracy) << huge;
+    EXPECT_TRUE(std::isfinite(solved->posterior()->elbo));
+  }
+}
+
+TEST(RegressionVi, UsesRunsThatCameWithoutTheirJacobian) {
+  const Problem whole = curved();
+  Problem some = whole;
+  int count = 0;
+  some.jacobian = [&count](const VectorXd& p) -> MatrixXd {
+    return ++count % 3 == 0 ? MatrixXd(MatrixXd::Constant(4, 3, NAN)) : curved().jacobian(p);
+  };
+  const auto solved = some.solve({});
+  EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+  const auto reference = whole.solve({.random_seed = 8, .accuracy = 0.02});
+  EXPECT_LE(kl_divergence(solved->best(), reference->best()), 0.02);
+  EXPECT_NEAR(solved->posterior()->diagnostics.get<double>("log_evidence"),
+              reference->posterior()->diagnostics.get<double>("log_evidence"), 0.1);
 }
 
 TEST(RegressionVi, RefusesAStateWithoutItsRuns) {

@@ -113,7 +113,7 @@ class Method {
   [[nodiscard]] virtual bool needs_record() const { return false; }
 
   /// Gives the outcomes of all rounds before a state, by round.
-  virtual void recall(RecordedRounds /*rounds*/) {}
+  virtual void recall(const RecordedRounds& /*rounds*/) {}
 
   /// Continues from a state; to the bit.
   /// @pre has_target_of(state)

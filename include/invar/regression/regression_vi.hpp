@@ -60,10 +60,10 @@ enum class Stage { exploring, gauss_newton, climbing };
 ///
 /// The runs so far are fitted where the Gaussian is (`fit_surrogate`), the ELBO of the fit is
 /// maximised within a trust region (`ascend`), the next batch is drawn at the new Gaussian. All
-/// runs stay in use. First the start itself is sampled, until the fit explains the runs or
-/// `first_sample_size` are there; with Jacobians a Gauss-Newton search takes the place of most of
-/// that. A climb that settles where the misfit is larger than the noise explains makes way for one
-/// from another start, up to `starts`.
+/// runs stay in use, but for those of a Gauss-Newton search. First the start itself is sampled,
+/// until the fit explains the runs or `first_sample_size` are there; with Jacobians a Gauss-Newton
+/// search takes the place of most of that. A climb that settles where the misfit is larger than the
+/// noise explains makes way for one from another start, up to `starts`.
 ///
 /// Failed runs are left out and counted. A batch without a good run is repeated with other draws,
 /// up to three times in a row; then the method stops (`too_many_failures`).
@@ -90,7 +90,7 @@ class RegressionVi : public method::Method {
   /// O(B d^2) for B batches: the runs themselves come from the record.
   [[nodiscard]] method::State state() const override;
   [[nodiscard]] bool needs_record() const override { return true; }
-  void recall(method::RecordedRounds rounds) override { recalled_ = std::move(rounds); }
+  void recall(const method::RecordedRounds& rounds) override { recalled_ = rounds; }
   void restore(const method::State& state) override;
   [[nodiscard]] bool has_target_of(const method::State& state) const override;
 
@@ -149,6 +149,7 @@ class RegressionVi : public method::Method {
   [[nodiscard]] Told take(const Eigen::MatrixXd& x, const method::BatchResult& result) const;
   [[nodiscard]] Objective objective(const Gaussian& base, const Surrogate& surrogate) const;
   [[nodiscard]] std::size_t best_climb() const;
+  [[nodiscard]] Climb scored(Climb climb) const;
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_misfit_bad(double misfit) const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
@@ -160,8 +161,7 @@ class RegressionVi : public method::Method {
   void begin_climb(const Gaussian& q, double radius);
   void begin_from_run();
   void check_limits();
-  void answer_from_what_is_there();
-  [[nodiscard]] Gaussian laplace() const;
+  void begin_climb_after_search();
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;

@@ -19,7 +19,8 @@ class Runs {
   /// Adds a batch.
   ///
   /// @param num_drawn  from the Gaussian: the good runs and those that came to nothing
-  /// @param jacobians  of the residuals with respect to x, m x d each; as many as columns, or none
+  /// @param jacobians  of the residuals with respect to x, m x d each; as many as columns,
+  ///                   empty where a run came without, or none
   void add(const Gaussian& drawn_from, double num_drawn, const Eigen::MatrixXd& x,
            const Eigen::MatrixXd& residuals, std::vector<Eigen::MatrixXd> jacobians);
 
@@ -31,6 +32,8 @@ class Runs {
   [[nodiscard]] const Eigen::MatrixXd& jacobian(Eigen::Index run) const {
     return jacobians_[static_cast<std::size_t>(run)];
   }
+  /// Whether any run came with one.
+  [[nodiscard]] bool has_jacobians() const { return has_jacobians_; }
   [[nodiscard]] const std::vector<Gaussian>& proposals() const { return proposals_; }
   /// From each proposal: the good runs and those that came to nothing.
   [[nodiscard]] const std::vector<double>& num_drawn() const { return num_drawn_; }
@@ -47,6 +50,7 @@ class Runs {
 
  private:
   Eigen::Index num_runs_ = 0;
+  bool has_jacobians_ = false;
   Eigen::MatrixXd x_, residuals_;  // with room for more
   std::vector<Eigen::MatrixXd> jacobians_;
   std::vector<Gaussian> proposals_;

@@ -29,6 +29,8 @@ class Transform {
 
   [[nodiscard]] bool is_identity() const;
   [[nodiscard]] const Bounds& bounds() const { return bounds_; }
+  [[nodiscard]] TransformMap map() const { return map_; }
+  [[nodiscard]] double interior_margin() const { return margin_; }
 
   /// theta = T(x).
   [[nodiscard]] Eigen::MatrixXd to_physical(const Eigen::MatrixXd& x) const;
