@@ -52,10 +52,8 @@ MatrixXd factor_of_inverse(const MatrixXd& matrix) {
 }
 
 Gaussian seen_from(const Gaussian& base, const Gaussian& other) {
-  Gaussian local{.mean = other.mean - base.mean, .lower = other.lower};
-  const auto lower = base.lower.triangularView<Eigen::Lower>();
-  lower.solveInPlace(local.mean);
-  lower.solveInPlace(local.lower);
+  Gaussian local{.mean = base.standardize(other.mean), .lower = other.lower};
+  base.lower.triangularView<Eigen::Lower>().solveInPlace(local.lower);
   return local;
 }
 
