@@ -149,6 +149,7 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
   told.residuals = likelihood_.whitened_residuals(told.qois);
   const VectorXd misfits = told.residuals.colwise().squaredNorm();
   std::vector<Index> usable;
+  usable.reserve(good.size());
   for (Index i = 0; i < misfits.size(); ++i) {
     if (misfits[i] < most_square) {
       usable.push_back(i);
@@ -162,6 +163,7 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
     told.qois = told.qois(Eigen::all, usable).eval();
     told.residuals = told.residuals(Eigen::all, usable).eval();
     std::vector<Index> kept;
+    kept.reserve(usable.size());
     for (const Index i : usable) {
       kept.push_back(good[static_cast<std::size_t>(i)]);
     }
