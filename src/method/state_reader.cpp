@@ -1,6 +1,8 @@
 #include "invar/method/state_reader.hpp"
 
 #include <limits>
+#include <type_traits>
+#include <variant>
 
 #include "invar/core/error.hpp"
 
@@ -21,6 +23,21 @@ StopReason stop_reason_called(const std::string& name) {
     }
   }
   throw Error(ErrorKind::data, "the saved state has the unknown stop reason `" + name + "`");
+}
+
+bool are_same(const StateValue& a, const StateValue& b) {
+  return a.index() == b.index() && std::visit(
+                                       [&b](const auto& left) {
+                                         using T = std::decay_t<decltype(left)>;
+                                         const T& right = std::get<T>(b);
+                                         if constexpr (std::is_base_of_v<Eigen::EigenBase<T>, T>) {
+                                           return left.rows() == right.rows() &&
+                                                  left.cols() == right.cols() && left == right;
+                                         } else {
+                                           return left == right;
+                                         }
+                                       },
+                                       a);
 }
 
 std::int64_t StateReader::count(const std::string& name) const {

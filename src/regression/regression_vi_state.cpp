@@ -44,21 +44,7 @@ void require_same_meaning(const method::State& state, const space::Space& space,
   write_meaning(expected, space, options);
   for (const auto& [name, value] : expected.values()) {
     const auto found = state.values().find(name);
-    const bool is_same =
-        found != state.values().end() && found->second.index() == value.index() &&
-        std::visit(
-            [&other = found->second](const auto& mine) {
-              const auto& theirs = std::get<std::decay_t<decltype(mine)>>(other);
-              if constexpr (std::is_base_of_v<Eigen::EigenBase<std::decay_t<decltype(mine)>>,
-                                              std::decay_t<decltype(mine)>>) {
-                return mine.rows() == theirs.rows() && mine.cols() == theirs.cols() &&
-                       mine == theirs;
-              } else {
-                return mine == theirs;
-              }
-            },
-            value);
-    if (!is_same) {
+    if (found == state.values().end() || !method::are_same(found->second, value)) {
       throw Error(
           name == "method" || name == "format_version" ? ErrorKind::data : kind,
           fmt::format("the saved state does not fit this study: `{}` is another there", name));

@@ -6,25 +6,12 @@
 #include <Eigen/Core>
 #include <fmt/format.h>
 
+#include "invar/method/state_reader.hpp"
+
 namespace invar::vi {
 namespace {
 
 constexpr std::int64_t format_version = 1;
-
-bool same(const method::StateValue& a, const method::StateValue& b) {
-  return a.index() == b.index() && std::visit(
-                                       [&b](const auto& left) {
-                                         using T = std::decay_t<decltype(left)>;
-                                         const T& right = std::get<T>(b);
-                                         if constexpr (std::is_base_of_v<Eigen::EigenBase<T>, T>) {
-                                           return left.rows() == right.rows() &&
-                                                  left.cols() == right.cols() && left == right;
-                                         } else {
-                                           return left == right;
-                                         }
-                                       },
-                                       a);
-}
 
 std::string text_of(const method::StateValue& value) {
   return std::visit(
@@ -73,13 +60,13 @@ void require_same_meaning(const method::State& state, const space::Space& space,
   write_meaning(expected, space, options);
   if (const auto there = state.values().find("num_parameters");
       there != state.values().end() &&
-      !same(expected.values().at("num_parameters"), there->second)) {
+      !method::are_same(expected.values().at("num_parameters"), there->second)) {
     throw Error(kind, fmt::format("the saved state has {} parameters, this study {}",
                                   text_of(there->second), space.dimension()));
   }
   for (const auto& [name, value] : expected.values()) {
     const auto found = state.values().find(name);
-    if (found == state.values().end() || !same(value, found->second)) {
+    if (found == state.values().end() || !method::are_same(value, found->second)) {
       throw Error(kind,
                   fmt::format("the saved state does not fit this study: expected {} = {}, found {}",
                               name, text_of(value),

@@ -14,6 +14,9 @@ namespace invar::method {
 /// @throws Error(data)  when there is none
 StopReason stop_reason_called(const std::string& name);
 
+/// Whether two values are of one type, one shape and equal, entry by entry.
+bool are_same(const StateValue& a, const StateValue& b);
+
 /// Reads values of a saved state and checks their sizes.
 ///
 /// MPI: Local.
