@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "invar/campaign/run.hpp"
+#include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/record.hpp"
 
 namespace invar::campaign {
@@ -71,10 +72,12 @@ method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
   return rounds;
 }
 
-std::optional<bool> wanted_jacobians(store::CampaignStore& store) {
-  const auto first = store.recorded_batch(0);
-  return first ? std::optional(first->points.cols() > 0 && first->wanted_of(0).jacobian)
-               : std::nullopt;
+std::optional<core::Capabilities> recorded_capabilities(const store::CampaignStore& store) {
+  const auto& restart = store.restart_point();
+  if (!restart || restart->state.get<std::string>("method") != "regression_vi") {
+    return std::nullopt;
+  }
+  return regression::capabilities_of(restart->state);
 }
 
 void continue_from_record(store::CampaignStore& store, method::Method& method,

@@ -25,7 +25,7 @@ method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
                                        std::int64_t num_rounds);
 
 /// Whether the first recorded batch wanted Jacobians; none where there is no batch.
-std::optional<bool> wanted_jacobians(store::CampaignStore& store);
+std::optional<core::Capabilities> recorded_capabilities(const store::CampaignStore& store);
 
 /// Tells the method again what it was told before, up to where the record of told rounds ends, and
 /// closes the segment there. No run is needed.

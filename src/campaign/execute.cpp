@@ -38,12 +38,12 @@ std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Reque
 /// Puts a changed study in place. What was told under the old one is finished first: after that
 /// the newest restart file is all that goes from one study to the other.
 /// @return what was repaired and done, for people
-std::vector<std::string> change_study(const Request& request) {
+std::vector<std::string> change_study(const Request& request, const core::Capabilities& can) {
   const Change& change = *request.change;
   const auto store = open_store(change.before, request);
   std::vector<std::string> notes = store->recovery_notes();
   const auto method =
-      make_method(change.before, request.directory, wanted_jacobians(*store).value_or(false));
+      make_method(change.before, request.directory, recorded_capabilities(*store).value_or(can));
   continue_from_record(*store, *method,
                        [&notes](const std::string& note) { notes.push_back(note); });
   replay_told_rounds(change.before, *store, *method);
@@ -51,22 +51,21 @@ std::vector<std::string> change_study(const Request& request) {
   return notes;
 }
 
-/// @param has_jacobians  whether the model gives them; a campaign that has begun keeps to what it
-///                       wanted first
-Opened open(const Study& study, const Request& request, bool has_jacobians) {
+/// @param can  what the model gives; a campaign that has begun keeps to what it wanted first
+Opened open(const Study& study, const Request& request, const core::Capabilities& can) {
   Opened opened;
   if (request.creation) {
-    opened.method = make_method(study, request.base, has_jacobians);
+    opened.method = make_method(study, request.base, can);
     store::create_campaign(request.directory, *request.creation);
   }
   std::vector<std::string> notes;
   if (request.change) {
-    notes = change_study(request);
+    notes = change_study(request, can);
   }
   opened.store = open_store(study, request);
   if (!opened.method) {
     opened.method =
-        make_method(study, request.base, wanted_jacobians(*opened.store).value_or(has_jacobians));
+        make_method(study, request.base, recorded_capabilities(*opened.store).value_or(can));
   }
   request.on_open(opened.store->log_path());
   for (const std::string& note : notes) {
@@ -210,8 +209,8 @@ Outcome execute(const parallel::Groups& groups, const Study& study, const Reques
   return run_with_workforce(
       groups, study, stop,
       {.prepare =
-           [&](method::Evaluator& evaluator, bool has_jacobians) {
-             opened = open(study, request, has_jacobians);
+           [&](method::Evaluator& evaluator, const core::Capabilities& can) {
+             opened = open(study, request, can);
              evaluator.learn(opened.store->recent_run_times());
            },
        .body =

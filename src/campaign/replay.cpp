@@ -140,7 +140,7 @@ Outcome replay(const parallel::Groups& groups, const Study& study,
   return run_with_workforce(
       groups, alone, stop,
       {.prepare = [&](method::Evaluator& /*evaluator*/,
-                      bool /*has_jacobians*/) { recorded = find(directory, id); },
+                      const core::Capabilities& /*can*/) { recorded = find(directory, id); },
        .body =
            [&](method::Evaluator& evaluator) {
              method::Evaluation now;

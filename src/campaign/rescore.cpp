@@ -8,7 +8,7 @@
 
 #include "campaign/continuation.hpp"
 #include "invar/campaign/start.hpp"
-#include "invar/regression/regression_vi.hpp"
+#include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/record.hpp"
 #include "invar/store/restart_point.hpp"
 #include "invar/vi/reweighting.hpp"
@@ -74,14 +74,14 @@ vi::Family family_of(const Study& study, const std::filesystem::path& directory)
     if (error.kind() != ErrorKind::no_input) {
       throw;
     }
-    start = make_method(study, directory, false)->state();  // nothing has been closed yet
+    start = make_method(study, directory, {})->state();  // nothing has been closed yet
   }
   return start.has("correlation_cholesky")
              ? vi::Family::correlated(start.get<Eigen::MatrixXd>("correlation_cholesky"))
              : vi::Family::diagonal(study.space.dimension());
 }
 
-using WeighedRuns = regression::RegressionVi::WeighedRuns;
+using regression::WeighedRuns;
 
 /// Prior, data and noise of one study with the parameters and bounds of another.
 space::Space space_of(const Study& campaign, const Study& study) {
@@ -110,11 +110,12 @@ WeighedRuns weigh_regression(const std::filesystem::path& directory,
                              const store::RecordedEvaluations& record, const Study& campaign,
                              const Study& study) {
   const store::RestartPoint newest = store::read_restart_file(store::find_restart_file(directory));
-  regression::RegressionVi method(space_of(campaign, study), study.observations,
-                                  campaign.regression_vi);
-  method.recall(recorded_rounds(record, newest.num_rounds));
-  method.rescore(newest.state, 0);
-  WeighedRuns runs = method.weighed_runs();
+  const auto method = regression::make_regression_vi(
+      space_of(campaign, study), study.observations, campaign.regression_vi, std::nullopt,
+      regression::capabilities_of(newest.state));
+  method->recall(recorded_rounds(record, newest.num_rounds));
+  method->rescore(newest.state, 0);
+  WeighedRuns runs = method->weighed_runs();
   if (runs.log_weights.size() == 0) {
     throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
   }

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "invar/core/error.hpp"
-#include "invar/regression/regression_vi.hpp"
+#include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/restart_point.hpp"
 #include "invar/vi/run_vi.hpp"
 
@@ -34,14 +34,14 @@ fs::path branch_origin(const InitialOptions& initial, const fs::path& base) {
 }
 
 std::unique_ptr<method::Method> make_method(const Study& study, const fs::path& base,
-                                            bool has_jacobians) {
+                                            const core::Capabilities& can) {
   if (study.method == InferenceMethod::regression_vi) {
     const auto start =
         start_of<regression::Start>(study, base, [&study](const method::State& state) {
           return regression::branch_start(state, study.space, study.regression_vi);
         });
-    return std::make_unique<regression::RegressionVi>(study.space, study.observations,
-                                                      study.regression_vi, start, has_jacobians);
+    return regression::make_regression_vi(study.space, study.observations, study.regression_vi,
+                                          start, can);
   }
   const auto start = start_of<vi::Start>(study, base, [&study](const method::State& state) {
     return vi::branch_start(state, study.space, study.run_vi);

@@ -27,7 +27,7 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       groups, study.make_model,
       {.num_parameters = study.space.dimension(), .num_qois = study.observations.values.size()});
   const int most_at_once = evaluation::most_at_once(groups, model.get());
-  const bool has_jacobians = evaluation::has_jacobians(groups, model.get());
+  const core::Capabilities can = evaluation::capabilities(groups, model.get());
 
   std::unique_ptr<method::Evaluator> evaluator;
   evaluation::PoolEvaluator* pool = nullptr;
@@ -44,7 +44,7 @@ Outcome run_with_workforce(const parallel::Groups& groups, const Study& study,
       pool = owned.get();
       evaluator = std::move(owned);
     }
-    work.prepare(*evaluator, has_jacobians);
+    work.prepare(*evaluator, can);
   });
 
   int exit_code = 0;

@@ -16,7 +16,7 @@ inline constexpr double patience_with_runs_ahead_s = 60.0;
 /// What rank 0 does while the others run the model for it.
 struct ManagerWork {
   /// Before the work; what it throws is thrown on all ranks.
-  std::function<void(method::Evaluator&, bool has_jacobians)> prepare;
+  std::function<void(method::Evaluator&, const core::Capabilities& can)> prepare;
   /// The work itself; gives the exit code.
   std::function<int(method::Evaluator&)> body;
 };

@@ -58,8 +58,13 @@ int most_at_once(const parallel::Groups& groups, const model::Model* model) {
   return parallel::largest_of(groups.all(), model != nullptr ? most_at_once(*model) : 1);
 }
 
-bool has_jacobians(const parallel::Groups& groups, const model::Model* model) {
-  return parallel::all_of(groups.all(), model == nullptr || model->capabilities().jacobian);
+core::Capabilities capabilities(const parallel::Groups& groups, const model::Model* model) {
+  const auto can = [&](bool core::Capabilities::*derivative) {
+    return parallel::all_of(groups.all(), model == nullptr || model->capabilities().*derivative);
+  };
+  return {.jacobian = can(&core::Capabilities::jacobian),
+          .jacobian_vector = can(&core::Capabilities::jacobian_vector),
+          .vector_jacobian = can(&core::Capabilities::vector_jacobian)};
 }
 
 void serve_model(const parallel::Groups& groups, model::Model* model) {

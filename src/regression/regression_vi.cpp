@@ -9,6 +9,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/sobol.hpp"
+#include "invar/regression/findings.hpp"
 #include "invar/space/fingerprint.hpp"
 
 namespace invar::regression {
@@ -49,11 +50,18 @@ bool is_good(const method::Evaluation& evaluation, Index num_qois) {
          evaluation.qois.allFinite();
 }
 
+/// The Jacobian, whole or by products with the unit vectors; empty where none came.
+MatrixXd jacobian_of(const method::Derivatives& found) {
+  return found.vector_jacobians.size() > 0   ? MatrixXd(found.vector_jacobians.transpose())
+         : found.jacobian_vectors.size() > 0 ? found.jacobian_vectors
+                                             : found.jacobian;
+}
+
 }  // namespace
 
 RegressionVi::RegressionVi(const space::Space& space, const space::Observations& observations,
                            const RegressionViOptions& options, const std::optional<Start>& start,
-                           bool has_jacobians)
+                           DerivativeSource source)
     : space_(space),
       options_(options),
       likelihood_(observations, 0.0),
@@ -61,19 +69,40 @@ RegressionVi::RegressionVi(const space::Space& space, const space::Observations&
       fingerprint_(fmt::format("{:016x}", space::fingerprint(space.prior, observations, 0.0))),
       prior_(space, transform_),
       start_(start_gaussian(start, space, transform_, prior_)),
-      has_jacobians_(has_jacobians && options.derivatives == DerivativeUse::automatic),
+      source_(source),
       observations_(observations.values),
       runs_(space.dimension(), likelihood_.num_residuals()) {
-  if (options_.family == Family::mean_field) {
+  if (family() == Family::mean_field) {
     start_.lower = start_.std().asDiagonal();
   }
   next_size_ = sizes().first;
 }
 
+Family RegressionVi::family() const {
+  return options_.family == FamilyChoice::mean_field ? Family::mean_field : Family::full;
+}
+
+/// Of every run.
+method::WantedDerivatives RegressionVi::wanted() const {
+  const Index d = space_.dimension();
+  const Index m = likelihood_.num_qois();
+  switch (source_) {
+    case DerivativeSource::jacobian:
+      return {.jacobian = true};
+    case DerivativeSource::vector_jacobian:
+      return {.weights = MatrixXd::Identity(m, m)};
+    case DerivativeSource::jacobian_vector:
+      return {.directions = MatrixXd::Identity(d, d)};
+    case DerivativeSource::none:
+      break;
+  }
+  return {};
+}
+
 RegressionVi::Sizes RegressionVi::sizes() const {
   const Index d = space_.dimension();
   Sizes sizes;
-  if (has_jacobians_) {
+  if (has_jacobians()) {
     sizes.first = 8;
     sizes.most = options_.first_sample_size.value_or(16);
     sizes.usual = options_.sample_size.value_or(16);
@@ -119,9 +148,8 @@ method::Batch RegressionVi::ask() {
   }
   method::Batch batch{
       .round = round_, .first_id = num_evaluations_, .points = transform_.to_physical(*pending_)};
-  if (has_jacobians_) {
-    batch.wanted.assign(static_cast<std::size_t>(pending_->cols()),
-                        method::WantedDerivatives{.jacobian = true});
+  if (has_jacobians()) {
+    batch.wanted.assign(static_cast<std::size_t>(pending_->cols()), wanted());
   }
   return batch;
 }
@@ -169,11 +197,11 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
     }
     good = std::move(kept);
   }
-  if (has_jacobians_) {
+  if (has_jacobians()) {
     const MatrixXd slope = transform_.jacobian(told.x);
     for (std::size_t i = 0; i < good.size(); ++i) {
       const auto& evaluation = result.evaluations[static_cast<std::size_t>(good[i])];
-      const MatrixXd& jacobian = evaluation.derivatives.jacobian;
+      const MatrixXd jacobian = jacobian_of(evaluation.derivatives);
       told.jacobians.emplace_back();  // runs without a usable one count all the same
       if (jacobian.size() > 0) {
         MatrixXd whitened =
@@ -262,7 +290,7 @@ void RegressionVi::search(const Told& told) {
 /// At the best point of the search, with what its linearised model says in closed form.
 void RegressionVi::begin_climb_after_search() {
   Gaussian q = gauss_newton_->laplace(prior_);
-  if (options_.family == Family::mean_field) {
+  if (family() == Family::mean_field) {
     q.lower = q.std().asDiagonal();
   }
   begin_climb(q, options_.trust_radius.value_or(radius_after_search));
@@ -280,6 +308,28 @@ void RegressionVi::begin_climb(const Gaussian& q, double radius) {
   stage_ = Stage::climbing;
   num_empty_ = 0;
   next_size_ = sizes().unsettled;
+}
+
+double RegressionVi::error_at_start() const {
+  return fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()}).residual_error;
+}
+
+void RegressionVi::search_from(const VectorXd& x, const VectorXd& qois, const MatrixXd& jacobian) {
+  climbs_.clear();
+  gauss_newton_.emplace(x);
+  gauss_newton_->take(prior_, likelihood_.whitened_residuals(qois).col(0),
+                      likelihood_.whitened(jacobian) * transform_.jacobian(x).col(0).asDiagonal());
+  stage_ = Stage::gauss_newton;
+  next_size_ = 1;
+  if (gauss_newton_->has_settled()) {
+    begin_climb_after_search();
+  }
+}
+
+void RegressionVi::go_on_from(const Gaussian& q) {
+  climbs_.clear();
+  gauss_newton_.reset();
+  begin_climb(q, widest_radius());
 }
 
 /// Log posterior densities of all runs, up to a constant.
@@ -321,11 +371,6 @@ Objective RegressionVi::objective(const Gaussian& base, const Surrogate& surroga
           .correction = surrogate.correction};
 }
 
-bool RegressionVi::is_misfit_bad(double misfit) const {
-  const auto m = static_cast<double>(likelihood_.num_residuals());
-  return !(misfit <= m + 4.0 * std::sqrt(2.0 * m));
-}
-
 /// A step of the climb at hand, from all runs.
 void RegressionVi::climb() {
   Climb& at = climbs_[current_];
@@ -353,7 +398,7 @@ void RegressionVi::climb() {
     }
   }
   const Objective here = objective(at.q, *surrogate_);
-  const Ascent step = ascend(here, options_.family, surrogate_->is_exact() ? HUGE_VAL : at.radius);
+  const Ascent step = ascend(here, family(), surrogate_->is_exact() ? HUGE_VAL : at.radius);
   at.elbo = here.elbo(standard, here.log_joint(standard)) + likelihood_.log_normalisation();
   at.elbo_error = surrogate_->elbo_error();
   at.misfit = surrogate_->mean_misfit;
@@ -375,7 +420,7 @@ void RegressionVi::climb() {
   const bool has_joined = !has_settled && is_near_another(at);
   const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
                                static_cast<Index>(tried_starts_.size()) < num_explored_;
-  if ((has_settled && may_start_again && (options_.starts || is_misfit_bad(at.misfit))) ||
+  if ((has_settled && may_start_again && (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
       (has_joined && may_start_again)) {
     begin_from_run();
     return;

@@ -41,11 +41,15 @@ Row<Options> optional_count(const std::string& key, std::optional<int> Options::
 
 const Table<Options>& regression_vi_table() {
   static const Table<Options> table({
-      options::choice<Options, Family>(
+      options::choice<Options, FamilyChoice>(
           "family", &Options::family,
-          {{Family::full, "full", {"full_covariance"}},
-           {Family::mean_field, "mean_field", {"diagonal"}}},
-          "the Gaussians that are looked at: with any covariance, or with a diagonal one"),
+          {{FamilyChoice::automatic, "auto"},
+           {FamilyChoice::full, "full", {"full_covariance"}},
+           {FamilyChoice::mean_field, "mean_field", {"diagonal"}},
+           {FamilyChoice::low_rank, "low_rank", {"low_rank_plus_diagonal"}}},
+          "the Gaussians that are looked at: with any covariance, with a diagonal one, or with the "
+          "prior's but for the directions that the data inform; auto: full, low_rank beyond 500 "
+          "parameters"),
       options::seed("random_seed", &Options::random_seed),
       options::real("accuracy", &Options::accuracy, Range::at_least(0),
                     "stop when the means are known to this share of the posterior standard "
@@ -64,8 +68,11 @@ const Table<Options>& regression_vi_table() {
                      "up to 8"),
       options::choice<Options, DerivativeUse>(
           "derivatives", &Options::derivatives,
-          {{DerivativeUse::automatic, "auto"}, {DerivativeUse::none, "none"}},
-          "whether Jacobians are asked for where the model gives them"),
+          {{DerivativeUse::automatic, "auto"},
+           {DerivativeUse::products, "products"},
+           {DerivativeUse::none, "none"}},
+          "which derivatives are asked for where the model gives them; auto: Jacobians, else "
+          "products with vectors"),
       options::choice<Options, SamplingMethod>(
           "sampling_method", &Options::sampling_method,
           {{SamplingMethod::rqmc, "rqmc", {"randomized_qmc", "randomized_quasi_monte_carlo"}},
@@ -77,7 +84,8 @@ const Table<Options>& regression_vi_table() {
           "divergence; none: max(1, d / 4)",
           "nats"),
       options::integer("num_draws", &Options::num_draws, Range::between(1, 10'000'000),
-                       "draws of the Gaussian that are stored with the answer"),
+                       "draws of the Gaussian that are stored with the answer; beyond 500 parameters "
+                       "at most 100"),
       options::choice<Options, space::TransformMap>(
           "transform_map", &Options::transform_map,
           {{space::TransformMap::sigmoid, "sigmoid", {"logistic"}},

@@ -11,6 +11,7 @@
 
 #include "invar/core/random.hpp"
 #include "invar/linalg/spectral.hpp"
+#include "invar/regression/findings.hpp"
 #include "invar/regression/regression_vi.hpp"
 
 namespace invar::regression {
@@ -24,9 +25,6 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// A direction counts as informed when the data took this share of the prior's variance away.
 constexpr double informed_share = 0.5;
-/// A parameter whose standard deviation is this share of the prior's was not informed.
-constexpr double uninformed_ratio = 0.9;
-
 vi::Coordinates coordinates_of(const Gaussian& q) {
   return {.mean = q.mean, .log_std = q.std().array().log()};
 }
@@ -35,50 +33,10 @@ vi::Family family_of(const Gaussian& q) {
   return vi::Family::correlated(q.std().cwiseInverse().asDiagonal() * q.lower);
 }
 
-/// "a, b and 3 others".
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 6;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    text += (i == 0 ? "" : ", ") + names[i];
-  }
-  return names.size() > most ? fmt::format("{} and {} others", text, names.size() - most) : text;
-}
-
 /// What the data took of the prior's variance: eigenvalues of the posterior relative to the prior,
 /// ascending, in the coordinates of the method.
 VectorXd relative_variances(const Gaussian& q, const Gaussian& prior) {
   return linalg::spectrum(seen_from(prior, q).covariance()).values;
-}
-
-/// @param ess  of the weights
-std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is_exact) {
-  if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
-    return fmt::format(
-        "how good a description the Gaussian is cannot be said yet: all the weight is on about "
-        "{:.1f} runs",
-        ess);
-  }
-  if (std::isfinite(k_hat) && k_hat > 0.7) {
-    return fmt::format(
-        "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
-        "tails are wider than shown, and the corrected moments are rough",
-        k_hat);
-  }
-  if (nats_lost < 0.1) {
-    return fmt::format("the Gaussian is a good description (it loses {:.2g} nats)",
-                       std::max(nats_lost, 0.0));
-  }
-  if (nats_lost < 1.0) {
-    return fmt::format(
-        "the Gaussian is a fair description (it loses {:.2g} nats): compare the corrected mean "
-        "and std",
-        nats_lost);
-  }
-  return fmt::format(
-      "the posterior is no Gaussian (the best one loses {:.2g} nats): use the corrected mean and "
-      "std and the weighted runs",
-      nats_lost);
 }
 
 }  // namespace
@@ -102,7 +60,7 @@ Climb RegressionVi::scored(Climb climb) const {
   return climb;
 }
 
-RegressionVi::WeighedRuns RegressionVi::weighed_runs() const {
+WeighedRuns RegressionVi::weighed_runs() const {
   return {.points = transform_.to_physical(runs_.x()),
           .log_weights = log_posteriors() - runs_.log_mixture(),
           .num_drawn = std::accumulate(runs_.num_drawn().begin(), runs_.num_drawn().end(), 0.0),
@@ -209,34 +167,6 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("predicted_qoi_std", predicted_std);
   diagnostics.set("observed_minus_predicted", VectorXd(observations_ - predicted));
 
-  std::vector<std::string>& findings = posterior.findings;
-  const auto m = static_cast<double>(likelihood_.num_residuals());
-  if (best.misfit < 0.0) {
-    findings.emplace_back("how well the data are described cannot be said yet: too few runs");
-  } else if (is_misfit_bad(best.misfit)) {
-    findings.push_back(fmt::format(
-        "the data are not described within their noise: the misfit is {:.4g} for {:.0f} "
-        "measurements; the model, the noise or the start may be wrong",
-        best.misfit, m));
-  } else {
-    findings.push_back(
-        fmt::format("the data are described within their noise (misfit {:.4g} for {:.0f} "
-                    "measurements)",
-                    best.misfit, m));
-  }
-  findings.push_back(gaussian_finding(weighted.smoothed.k_hat,
-                                      weighted.smoothed.effective_sample_size, nats_lost,
-                                      best.elbo_error == 0.0));
-  std::vector<std::string> uninformed;
-  for (Index j = 0; j < d; ++j) {
-    if (ratio[j] > uninformed_ratio) {
-      uninformed.push_back(space_.names[static_cast<std::size_t>(j)]);
-    }
-  }
-  findings.push_back(fmt::format(
-      "the data inform {} of {} directions{}", num_informed, d,
-      uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed)));
-
   // The places where climbs have settled.
   std::vector<std::size_t> modes;
   for (std::size_t i = 0; i < climbs_.size(); ++i) {
@@ -257,18 +187,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("mode_elbos", elbos);
   diagnostics.set("mode_means", means);
   diagnostics.set("num_starts", static_cast<std::int64_t>(climbs_.size()));
-  if (modes.size() > 1) {
-    std::sort(elbos.begin(), elbos.end(), std::greater<>());
-    const double behind = elbos[0] - elbos[1];
-    findings.push_back(fmt::format(
-        "{} starts ended in {} places: {}", climbs_.size(), modes.size(),
-        behind < 5.0
-            ? fmt::format("a second mode is only {:.2g} nats behind and is not part of this answer",
-                          behind)
-            : fmt::format("this one is the best, by {:.4g} nats", behind)));
-  } else if (climbs_.size() > 1) {
-    findings.push_back(fmt::format("{} starts ended in the same place", climbs_.size()));
-  }
+  posterior.findings = findings(posterior, space_.names, likelihood_.num_residuals());
   return posterior;
 }
 

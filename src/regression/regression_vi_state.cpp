@@ -125,8 +125,8 @@ method::State RegressionVi::state() const {
   method::State state;
   write_meaning(state, space_, options_);
   state.set("target", fingerprint_);
-  state.set("family", std::string(family_name(options_.family)));
-  state.set("has_jacobians", static_cast<std::int64_t>(has_jacobians_ ? 1 : 0));
+  state.set("family", std::string(family_name(family())));
+  state.set("derivatives", std::string(derivative_source_name(source_)));
   state.set("accuracy", options_.accuracy);
   state.set("round", round_);
   state.set("evaluations", num_evaluations_);
@@ -191,9 +191,9 @@ void RegressionVi::load(const method::State& state) {
   require_same_meaning(state, space_, options_, ErrorKind::data);
   const StateReader in(state);
   const Index d = space_.dimension();
-  StateReader::require(state.get<std::string>("family") == family_name(options_.family), "family",
-                       family_name(options_.family), state.get<std::string>("family"));
-  has_jacobians_ = in.count("has_jacobians") != 0;
+  StateReader::require(state.get<std::string>("family") == family_name(family()), "family",
+                       family_name(family()), state.get<std::string>("family"));
+  source_ = derivative_source_called(state.get<std::string>("derivatives"));
   round_ = in.count("round");
   num_evaluations_ = in.count("evaluations");
   const std::int64_t stage = in.count("stage");

@@ -110,4 +110,21 @@ Eigen::MatrixXd Likelihood::whitened(const Eigen::MatrixXd& matrix) const {
   return inverse_std_.asDiagonal() * matrix;
 }
 
+Eigen::MatrixXd Likelihood::weights_of(const Eigen::MatrixXd& matrix) const {
+  if (whitening_.size() > 0) {
+    return whitening_.transpose() * matrix;
+  }
+  return inverse_std_.asDiagonal() * matrix;
+}
+
+Eigen::MatrixXd Likelihood::unwhitened(const Eigen::MatrixXd& matrix) const {
+  if (whitening_.size() > 0) {
+    // Its rows are orthogonal: eigenvectors, each times a number.
+    const Eigen::VectorXd squares = whitening_.rowwise().squaredNorm();
+    return whitening_.transpose() * squares.cwiseInverse().asDiagonal() * matrix;
+  }
+  const Eigen::VectorXd std = (inverse_std_.array() > 0.0).select(inverse_std_.cwiseInverse(), 0.0);
+  return std.asDiagonal() * matrix;
+}
+
 }  // namespace invar::space

@@ -24,9 +24,9 @@ std::filesystem::path branch_origin(const InitialOptions& initial,
 /// MPI: Manager only.
 ///
 /// @param base           the folder that `inference.initial.from` is relative to
-/// @param has_jacobians  whether the model gives them
+/// @param can  what the model gives
 /// @throws Error(config, data, no_input)  when the campaign to branch from does not fit
 std::unique_ptr<method::Method> make_method(const Study& study, const std::filesystem::path& base,
-                                            bool has_jacobians);
+                                            const core::Capabilities& can);
 
 }  // namespace invar::campaign

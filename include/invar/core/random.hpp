@@ -14,6 +14,7 @@ enum class Purpose : std::uint32_t {
   moments = 3,
   examination = 4,
   posterior_draws = 5,
+  uninformed_directions = 6,
   exported_draws = 32,
   test = 250
 };

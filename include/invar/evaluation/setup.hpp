@@ -25,12 +25,12 @@ std::unique_ptr<model::Model> make_model(const parallel::Groups& groups,
 /// MPI:          Collective on groups.all()
 int most_at_once(const parallel::Groups& groups, const model::Model* model);
 
-/// Whether the models of all groups give Jacobians.
+/// The derivatives that the models of all groups give.
 ///
 /// @param model  null on ranks that do not run it
 /// @return       the same on all ranks
 /// MPI:          Collective on groups.all()
-bool has_jacobians(const parallel::Groups& groups, const model::Model* model);
+core::Capabilities capabilities(const parallel::Groups& groups, const model::Model* model);
 
 /// Runs the model for the manager until it shuts the pool down.
 ///

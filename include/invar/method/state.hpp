@@ -21,6 +21,7 @@ class State {
  public:
   void set(const std::string& name, StateValue value) { values_[name] = std::move(value); }
 
+  void erase(const std::string& name) { values_.erase(name); }
   [[nodiscard]] bool has(const std::string& name) const { return values_.contains(name); }
 
   /// The value called `name`.

@@ -12,17 +12,13 @@
 
 #include <Eigen/Core>
 
+#include "invar/core/capabilities.hpp"
 #include "invar/core/status.hpp"
 #include "invar/options/table.hpp"
 
 namespace invar::model {
 
-/// Derivatives of the QoIs that a model can give, with respect to physical parameters.
-struct Capabilities {
-  bool jacobian = false;         // J
-  bool jacobian_vector = false;  // J v
-  bool vector_jacobian = false;  // w^T J
-};
+using core::Capabilities;
 
 /// One run that is asked for: QoIs always, derivatives where they are wanted and the model can.
 ///

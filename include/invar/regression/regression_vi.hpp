@@ -15,6 +15,7 @@
 #include "invar/regression/gaussian.hpp"
 #include "invar/regression/importance.hpp"
 #include "invar/regression/prior_expectation.hpp"
+#include "invar/regression/regression_method.hpp"
 #include "invar/regression/regression_vi_options.hpp"
 #include "invar/regression/runs.hpp"
 #include "invar/regression/surrogate.hpp"
@@ -73,14 +74,14 @@ enum class Stage { exploring, gauss_newton, climbing };
 /// Shapes: d parameters, m QoIs.
 /// MPI:    Local.
 /// Cost:   of a round: the fits, `fit_polynomial`, and some dozen ascent steps of O(d^3 m).
-class RegressionVi : public method::Method {
+class RegressionVi : public RegressionMethod {
  public:
   /// @param start         where the first runs are drawn; the prior when not given
-  /// @param has_jacobians whether the model gives them
+  /// @param source        what Jacobians are learned from; by products with the unit vectors
   /// @throws Error(config)  when an option is out of its range
   RegressionVi(const space::Space& space, const space::Observations& observations,
                const RegressionViOptions& options, const std::optional<Start>& start = std::nullopt,
-               bool has_jacobians = false);
+               DerivativeSource source = DerivativeSource::none);
 
   method::Batch ask() override;
   void tell(const method::BatchResult& result) override;
@@ -97,21 +98,32 @@ class RegressionVi : public method::Method {
   /// All runs are scored anew; the best climb goes on where it stands, others are forgotten.
   void rescore(const method::State& state, std::int64_t num_given_up) override;
 
-  /// The good runs with their weights.
-  struct WeighedRuns {
-    Eigen::MatrixXd points;       // d x n, physical
-    Eigen::VectorXd log_weights;  // n: target over the mixture that they were drawn from, the
-                                  // likelihood without its constant
-    double num_drawn = 0.0;       // the good ones and those that came to nothing
-    std::int64_t num_rounds = 0;  // that they are of
-  };
-  [[nodiscard]] WeighedRuns weighed_runs() const;
+  [[nodiscard]] WeighedRuns weighed_runs() const override;
 
   /// The Gaussian that is the answer so far, in the coordinates of the method.
   /// @pre has_best()
   [[nodiscard]] const Gaussian& best() const { return climbs_[best_climb()].q; }
   [[nodiscard]] bool has_best() const { return !climbs_.empty(); }
   [[nodiscard]] std::int64_t num_evaluations() const { return num_evaluations_; }
+  [[nodiscard]] Stage stage() const { return stage_; }
+  /// What the next batch is drawn from, unless a search asks it.
+  [[nodiscard]] Gaussian proposal() const;
+  [[nodiscard]] bool has_jacobians() const { return source_ != DerivativeSource::none; }
+  /// Whether the last fit knows the residuals to the last digits that matter.
+  [[nodiscard]] bool is_exact() const { return surrogate_ && surrogate_->is_exact(); }
+
+  /// Root mean square, in units of the noise, of what a fit of all runs at the start leaves of the
+  /// residuals at runs that it was not made from.
+  /// @pre there is a run
+  [[nodiscard]] double error_at_start() const;
+
+  /// Begins anew with a Gauss-Newton search, from a point whose outcome is known.
+  /// Shapes: x d, qois m, jacobian of these with respect to the parameters m x d.
+  void search_from(const Eigen::VectorXd& x, const Eigen::VectorXd& qois,
+                   const Eigen::MatrixXd& jacobian);
+
+  /// Begins anew with a climb from q.
+  void go_on_from(const Gaussian& q);
 
  private:
   struct Sizes {
@@ -143,15 +155,15 @@ class RegressionVi : public method::Method {
     std::vector<std::string> messages;
   };
 
+  [[nodiscard]] Family family() const;
+  [[nodiscard]] method::WantedDerivatives wanted() const;
   [[nodiscard]] Sizes sizes() const;
-  [[nodiscard]] Gaussian proposal() const;
   [[nodiscard]] Eigen::MatrixXd draws(std::int64_t round, Eigen::Index number) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& x, const method::BatchResult& result) const;
   [[nodiscard]] Objective objective(const Gaussian& base, const Surrogate& surrogate) const;
   [[nodiscard]] std::size_t best_climb() const;
   [[nodiscard]] Climb scored(Climb climb) const;
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
-  [[nodiscard]] bool is_misfit_bad(double misfit) const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
   [[nodiscard]] double widest_radius() const;
   void add_runs(std::int64_t round, const Gaussian& drawn_from, Eigen::Index num_drawn, Told& told);
@@ -174,7 +186,7 @@ class RegressionVi : public method::Method {
   std::string fingerprint_;  // of prior, data and noise
   PriorExpectation prior_;
   Gaussian start_;
-  bool has_jacobians_;
+  DerivativeSource source_;
   Eigen::VectorXd observations_;
 
   // The state.

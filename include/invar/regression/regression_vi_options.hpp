@@ -6,19 +6,20 @@
 #include <vector>
 
 #include "invar/options/table.hpp"
-#include "invar/regression/objective.hpp"
+#include "invar/regression/derivative_source.hpp"
 #include "invar/space/transform.hpp"
 
 namespace invar::regression {
 
 enum class SamplingMethod { mc, rqmc };
-/// Which derivatives of the model are asked for.
-enum class DerivativeUse { automatic, none };
+/// The Gaussians that are looked at; automatic: any covariance, or of low rank beside the prior's
+/// where there are too many parameters.
+enum class FamilyChoice { automatic, full, mean_field, low_rank };
 
 /// Options of `method: regression_vi`; what is not given is chosen for the dimension d.
 struct RegressionViOptions {
   std::uint64_t random_seed = 1;
-  Family family = Family::full;
+  FamilyChoice family = FamilyChoice::automatic;
   double accuracy = 0.05;
   int max_evaluations = 1000;
   std::optional<int> sample_size = {};        // runs per round

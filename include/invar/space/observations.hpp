@@ -57,6 +57,14 @@ class Likelihood {
   /// Shapes: matrix m x k; result r x k.
   [[nodiscard]] Eigen::MatrixXd whitened(const Eigen::MatrixXd& matrix) const;
 
+  /// W^T M: the weights of the QoIs that ask for M^T W.
+  /// Shapes: matrix r x k; result m x k.
+  [[nodiscard]] Eigen::MatrixXd weights_of(const Eigen::MatrixXd& matrix) const;
+
+  /// pinv(W) M: undoes `whitened` as far as the noise has a rank.
+  /// Shapes: matrix r x k; result m x k.
+  [[nodiscard]] Eigen::MatrixXd unwhitened(const Eigen::MatrixXd& matrix) const;
+
   [[nodiscard]] Eigen::Index num_qois() const { return values_.size(); }
 
   /// r: the number of whitened residuals.

@@ -1,0 +1,120 @@
+#include "invar/regression/findings.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+
+#include <fmt/format.h>
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+/// A parameter whose standard deviation is this share of the prior's was not informed.
+constexpr double uninformed_ratio = 0.9;
+
+/// "a, b and 3 others".
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 6;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  return names.size() > most ? fmt::format("{} and {} others", text, names.size() - most) : text;
+}
+
+/// @param ess  of the weights
+std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is_exact) {
+  if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
+    return fmt::format(
+        "how good a description the Gaussian is cannot be said yet: all the weight is on about "
+        "{:.1f} runs",
+        ess);
+  }
+  if (std::isfinite(k_hat) && k_hat > 0.7) {
+    return fmt::format(
+        "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
+        "tails are wider than shown, and the corrected moments are rough",
+        k_hat);
+  }
+  if (nats_lost < 0.1) {
+    return fmt::format("the Gaussian is a good description (it loses {:.2g} nats)",
+                       std::max(nats_lost, 0.0));
+  }
+  if (nats_lost < 1.0) {
+    return fmt::format(
+        "the Gaussian is a fair description (it loses {:.2g} nats): compare the corrected mean "
+        "and std",
+        nats_lost);
+  }
+  return fmt::format(
+      "the posterior is no Gaussian (the best one loses {:.2g} nats): use the corrected mean and "
+      "std and the weighted runs",
+      nats_lost);
+}
+
+/// @param elbos  of the places where starts ended
+std::string modes_finding(VectorXd elbos, std::int64_t num_starts) {
+  if (elbos.size() < 2) {
+    return fmt::format("{} starts ended in the same place", num_starts);
+  }
+  std::sort(elbos.begin(), elbos.end(), std::greater<>());
+  const double behind = elbos[0] - elbos[1];
+  return fmt::format(
+      "{} starts ended in {} places: {}", num_starts, elbos.size(),
+      behind < 5.0
+          ? fmt::format("a second mode is only {:.2g} nats behind and is not part of this answer",
+                        behind)
+          : fmt::format("this one is the best, by {:.4g} nats", behind));
+}
+
+std::string misfit_finding(double misfit, Index num_residuals) {
+  if (misfit < 0.0) {
+    return "how well the data are described cannot be said yet: too few runs";
+  }
+  if (is_misfit_bad(misfit, num_residuals)) {
+    return fmt::format(
+        "the data are not described within their noise: the misfit is {:.4g} for {} "
+        "measurements; the model, the noise or the start may be wrong",
+        misfit, num_residuals);
+  }
+  return fmt::format("the data are described within their noise (misfit {:.4g} for {} measurements)",
+                     misfit, num_residuals);
+}
+
+}  // namespace
+
+bool is_misfit_bad(double misfit, Index num_residuals) {
+  const auto m = static_cast<double>(num_residuals);
+  return !(misfit <= m + 4.0 * std::sqrt(2.0 * m));
+}
+
+std::vector<std::string> findings(const method::Posterior& posterior,
+                                  const std::vector<std::string>& names, Index num_residuals) {
+  const method::State& diagnostics = posterior.diagnostics;
+  const auto& ratio = diagnostics.get<VectorXd>("std_over_prior_std");
+  std::vector<std::string> uninformed;
+  for (Index j = 0; j < ratio.size(); ++j) {
+    if (ratio[j] > uninformed_ratio) {
+      uninformed.push_back(names[static_cast<std::size_t>(j)]);
+    }
+  }
+  std::vector<std::string> found{
+      misfit_finding(diagnostics.get<double>("misfit"), num_residuals),
+      gaussian_finding(diagnostics.get<double>("k_hat"), diagnostics.get<double>("ess"),
+                       diagnostics.get<double>("nats_lost"), posterior.elbo_standard_error == 0.0),
+      fmt::format("the data inform {} of {} directions{}",
+                  diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
+                  uninformed.empty() ? ""
+                                     : "; not informed beyond the prior: " + listed(uninformed))};
+  const std::int64_t num_starts = diagnostics.get<std::int64_t>("num_starts");
+  if (num_starts > 1) {
+    found.push_back(modes_finding(diagnostics.get<VectorXd>("mode_elbos"), num_starts));
+  }
+  return found;
+}
+
+}  // namespace invar::regression

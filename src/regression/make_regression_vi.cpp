@@ -1,0 +1,54 @@
+#include "invar/regression/make_regression_vi.hpp"
+
+#include "invar/regression/subspace_vi.hpp"
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+
+/// More parameters than that make a full covariance unreasonable.
+constexpr Index most_with_full_covariance = 500;
+/// A whole Jacobian may take so many products.
+constexpr Index most_products = 16;
+
+bool has_bounds(const space::Bounds& bounds) {
+  return bounds.min().array().isFinite().any() || bounds.max().array().isFinite().any();
+}
+
+bool is_for_subspace(const space::Space& space, Index num_qois, FamilyChoice family,
+                     DerivativeSource source) {
+  if (family == FamilyChoice::low_rank || family == FamilyChoice::mean_field) {
+    return family == FamilyChoice::low_rank;
+  }
+  const bool can = space.prior.family() == space::GaussianFamily::diagonal ||
+                   !has_bounds(space.bounds);
+  const bool must =
+      family == FamilyChoice::automatic && space.dimension() > most_with_full_covariance;
+  const bool saves_products = source == DerivativeSource::vector_jacobian &&
+                              num_qois > most_products && space.dimension() > most_products;
+  return can && (must || saves_products);
+}
+
+}  // namespace
+
+std::unique_ptr<RegressionMethod> make_regression_vi(const space::Space& space,
+                                                     const space::Observations& observations,
+                                                     const RegressionViOptions& options,
+                                                     const std::optional<Start>& start,
+                                                     const core::Capabilities& can) {
+  const DerivativeSource source = derivative_source(can, options.derivatives);
+  if (is_for_subspace(space, observations.values.size(), options.family, source)) {
+    return std::make_unique<SubspaceVi>(space, observations, options, start, source);
+  }
+  return std::make_unique<RegressionVi>(space, observations, options, start, source);
+}
+
+core::Capabilities capabilities_of(const method::State& state) {
+  const DerivativeSource source = derivative_source_called(state.get<std::string>("derivatives"));
+  return {.jacobian = source == DerivativeSource::jacobian,
+          .jacobian_vector = source == DerivativeSource::jacobian_vector,
+          .vector_jacobian = source == DerivativeSource::vector_jacobian};
+}
+
+}  // namespace invar::regression

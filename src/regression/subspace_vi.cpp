@@ -1,0 +1,494 @@
+#include "invar/regression/subspace_vi.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "invar/core/error.hpp"
+#include "invar/core/random.hpp"
+#include "invar/regression/earlier_runs.hpp"
+#include "invar/regression/informed_directions.hpp"
+#include "invar/regression/polynomial_fit.hpp"
+#include "invar/space/fingerprint.hpp"
+
+namespace invar::regression {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+using method::StopReason;
+
+/// Directions are left out whose part of the residuals is below this share of the noise, all
+/// together; half its square is what leaves the ELBO, in nats.
+constexpr Truncation directions_kept{
+    .tail = 1e-3, .most = 64, .rough_tail = 0.1, .most_ever = 256};
+/// Those that an answer must be missing to go on with more.
+constexpr Truncation directions_missing{
+    .tail = 0.05, .most = 32, .rough_tail = 0.3, .most_ever = 128};
+/// Combinations of the QoIs that vary by less than this share of the noise are not looked at.
+constexpr double still = 1e-3;
+/// Without derivatives, the linear fit that gives the directions leaves this share of the noise.
+constexpr double explained = 0.3;
+constexpr int most_bases = 6;
+constexpr int most_empty = 3;
+/// Squares of residuals beyond this would leave nothing finite.
+constexpr double most_square = 1e150;
+
+}  // namespace
+
+SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& observations,
+                       const RegressionViOptions& options, const std::optional<Start>& start,
+                       DerivativeSource source)
+    : space_(space),
+      observations_(observations),
+      options_(options),
+      likelihood_(observations, 0.0),
+      frame_(space),
+      fingerprint_(fmt::format("{:016x}", space::fingerprint(space.prior, observations, 0.0))),
+      source_(source),
+      start_mean_(VectorXd::Zero(space.dimension())),
+      start_std_(VectorXd::Ones(space.dimension())),
+      basis_(space.dimension(), 0),
+      row_space_(likelihood_.num_residuals(), 0),
+      xi_(space.dimension(), 0),
+      qois_(likelihood_.num_qois(), 0) {
+  if (const auto* given = start ? std::get_if<space::Prior>(&*start) : nullptr) {
+    start_mean_ = frame_.to_standard(given->mean());
+    const MatrixXd spread = frame_.to_standard(given->mean() + 1e-3 * given->std()) - start_mean_;
+    start_std_ = (1e3 * spread.cwiseAbs()).cwiseMin(1.0).cwiseMax(1e-6);
+  } else if (start) {
+    throw Error(ErrorKind::config,
+                "inference.initial.from: a state of many parameters cannot start one of few "
+                "directions; give its mean and std as inference.initial, or its campaign as "
+                "inference.reuse");
+  }
+  next_size_ = first_size();
+}
+
+/// Whether the derivatives show all parameters at once.
+bool SubspaceVi::gives_rows() const {
+  return source_ == DerivativeSource::jacobian || source_ == DerivativeSource::vector_jacobian;
+}
+
+Index SubspaceVi::first_size() const {
+  return source_ == DerivativeSource::jacobian ? 4 : 12;
+}
+
+/// xi of points with these coordinates in a basis; in all other directions as the prior is.
+MatrixXd SubspaceVi::lifted(std::int64_t round, const MatrixXd& at, const MatrixXd& basis) const {
+  const core::StreamKey key{.seed = options_.random_seed,
+                            .purpose = core::Purpose::uninformed_directions,
+                            .iteration = static_cast<std::uint32_t>(round)};
+  return basis * at + outside(basis, core::standard_normals(key, frame_.dimension(), at.cols()));
+}
+
+/// xi of a batch of probes, or of what was drawn in the subspace.
+MatrixXd SubspaceVi::points(std::int64_t round, const Drawn* drawn, Index number) const {
+  if (drawn != nullptr && drawn->at.rows() > 0) {
+    return lifted(round, drawn->at, basis_.leftCols(drawn->at.rows()));
+  }
+  MatrixXd xi = start_std_.asDiagonal() *
+                standard_points(options_, round, frame_.dimension(), number);
+  xi.colwise() += start_mean_;
+  return xi;
+}
+
+method::Batch SubspaceVi::ask() {
+  INVAR_EXPECTS(stop_ == StopReason::none);
+  if (!pending_) {
+    switch (purpose_) {
+      case Purpose::probing:
+        pending_ = points(round_, nullptr,
+                          round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations)
+                                      : next_size_);
+        break;
+      case Purpose::sketching:
+      case Purpose::verifying:
+        pending_ = examined_;
+        break;
+      case Purpose::inference:
+        pending_at_ = inner_->ask().points;
+        pending_ = inner_->stage() == Stage::gauss_newton ? MatrixXd(basis_ * *pending_at_)
+                                                          : lifted(round_, *pending_at_, basis_);
+        break;
+    }
+  }
+  return {.round = round_,
+          .first_id = num_evaluations_,
+          .points = frame_.to_physical(*pending_),
+          .wanted = wanted(*pending_)};
+}
+
+/// What is wanted of the batch at hand.
+std::vector<method::WantedDerivatives> SubspaceVi::wanted(const MatrixXd& xi) const {
+  const bool wants = purpose_ == Purpose::probing ? source_ == DerivativeSource::jacobian
+                     : purpose_ == Purpose::inference ? inner_->has_jacobians()
+                                                      : true;
+  if (!wants || source_ == DerivativeSource::none) {
+    return {};
+  }
+  std::vector<method::WantedDerivatives> all(static_cast<std::size_t>(xi.cols()));
+  for (Index i = 0; i < xi.cols(); ++i) {
+    method::WantedDerivatives& one = all[static_cast<std::size_t>(i)];
+    if (source_ == DerivativeSource::jacobian) {
+      one.jacobian = true;
+    } else if (source_ == DerivativeSource::vector_jacobian) {
+      one.weights = likelihood_.weights_of(row_space_);
+    } else {
+      one.directions = frame_.columns_out_of_frame(basis_, xi.col(i));
+    }
+  }
+  return all;
+}
+
+/// Rows of the whitened residuals' Jacobian in the frame, k x d: all, or in the row space.
+MatrixXd SubspaceVi::rows(const method::Derivatives& found, const VectorXd& xi) const {
+  return source_ == DerivativeSource::jacobian
+             ? frame_.rows_in_frame(likelihood_.whitened(found.jacobian), xi)
+             : frame_.rows_in_frame(found.vector_jacobians.transpose(), xi);
+}
+
+/// The Jacobian of the QoIs with respect to the coordinates of the subspace, m x r.
+MatrixXd SubspaceVi::reduced_jacobian(const method::Derivatives& found, const VectorXd& xi) const {
+  switch (source_) {
+    case DerivativeSource::jacobian:
+      return frame_.rows_in_frame(found.jacobian, xi) * basis_;
+    case DerivativeSource::vector_jacobian:
+      return likelihood_.unwhitened(row_space_ * (rows(found, xi) * basis_));
+    case DerivativeSource::jacobian_vector:
+      return found.jacobian_vectors;
+    case DerivativeSource::none:
+      break;
+  }
+  return {};
+}
+
+/// The rows of all runs of a batch as columns, so that their Gram matrix is the mean of J^T J.
+MatrixXd SubspaceVi::jacobian_columns(const Told& told, const method::BatchResult& result) const {
+  std::vector<MatrixXd> blocks;
+  Index num_columns = 0;
+  for (std::size_t i = 0; i < told.good.size(); ++i) {
+    const auto& found = result.evaluations[static_cast<std::size_t>(told.good[i])].derivatives;
+    if (!found.is_empty()) {
+      blocks.push_back(rows(found, told.xi.col(static_cast<Index>(i))).transpose());
+      num_columns += blocks.back().cols();
+    }
+  }
+  MatrixXd columns(frame_.dimension(), num_columns);
+  Index column = 0;
+  for (const MatrixXd& block : blocks) {
+    columns.middleCols(column, block.cols()) =
+        block / std::sqrt(static_cast<double>(blocks.size()));
+    column += block.cols();
+  }
+  return columns;
+}
+
+/// Whether the outcome is one to learn from.
+bool SubspaceVi::is_usable(const method::Evaluation& evaluation) const {
+  return is_good(evaluation, likelihood_.num_qois()) &&
+         likelihood_.whitened_residuals(evaluation.qois).squaredNorm() < most_square;
+}
+
+SubspaceVi::Told SubspaceVi::take(const MatrixXd& xi, const method::BatchResult& result) const {
+  Told told;
+  for (Index i = 0; i < xi.cols(); ++i) {
+    if (is_usable(result.evaluations[static_cast<std::size_t>(i)])) {
+      told.good.push_back(i);
+    }
+  }
+  const auto num_good = static_cast<Index>(told.good.size());
+  if (num_good < xi.cols()) {
+    told.messages.push_back(
+        fmt::format("{} of {} evaluations were left out: they failed, or their misfit is beyond "
+                    "all numbers",
+                    xi.cols() - num_good, xi.cols()));
+  }
+  told.xi = xi(Eigen::all, told.good);
+  told.qois.resize(likelihood_.num_qois(), num_good);
+  for (Index i = 0; i < num_good; ++i) {
+    told.qois.col(i) =
+        result.evaluations[static_cast<std::size_t>(told.good[static_cast<std::size_t>(i)])].qois;
+  }
+  return told;
+}
+
+/// The outcomes as the inner method sees them.
+method::BatchResult SubspaceVi::reduced(const method::BatchResult& result, const Told& told,
+                                        const MatrixXd& xi) const {
+  method::BatchResult reduced;
+  reduced.evaluations.resize(result.evaluations.size());
+  for (method::Evaluation& evaluation : reduced.evaluations) {
+    evaluation.status = method::Status::model_failed;
+  }
+  for (const Index i : told.good) {
+    const auto& from = result.evaluations[static_cast<std::size_t>(i)];
+    auto& to = reduced.evaluations[static_cast<std::size_t>(i)];
+    to.status = from.status;
+    to.qois = from.qois;
+    if (!from.derivatives.is_empty()) {
+      to.derivatives.jacobian = reduced_jacobian(from.derivatives, xi.col(i));
+    }
+  }
+  return reduced;
+}
+
+void SubspaceVi::keep(const Told& told, Drawn drawn) {
+  drawn.first = xi_.cols();
+  drawn.size = told.xi.cols();
+  xi_.conservativeResize(Eigen::NoChange, drawn.first + drawn.size);
+  xi_.rightCols(drawn.size) = told.xi;
+  qois_.conservativeResize(Eigen::NoChange, xi_.cols());
+  qois_.rightCols(drawn.size) = told.qois;
+  drawn_.push_back(std::move(drawn));
+}
+
+void SubspaceVi::tell(const method::BatchResult& result) {
+  INVAR_EXPECTS(pending_.has_value());
+  const std::vector<method::WantedDerivatives> asked = wanted(*pending_);
+  const MatrixXd xi = std::move(*pending_);
+  pending_.reset();
+  INVAR_EXPECTS(static_cast<Index>(result.evaluations.size()) == xi.cols());
+  const Told told = take(xi, result);
+  diagnostics_ = {};
+  diagnostics_.messages = told.messages;
+  ++round_;
+  num_evaluations_ += xi.cols();
+  for (const method::WantedDerivatives& one : asked) {
+    num_products_ += one.directions.cols() + one.weights.cols();
+  }
+  switch (purpose_) {
+    case Purpose::probing:
+      keep(told, {.round = round_ - 1,
+                  .proposal = {},
+                  .num_drawn = static_cast<double>(xi.cols()),
+                  .at = {},
+                  .first = 0,
+                  .size = 0});
+      probe(told, result);
+      break;
+    case Purpose::sketching:
+      if (!told.good.empty() && !result.evaluations.front().derivatives.is_empty()) {
+        basis_ = leading_directions(
+            rows(result.evaluations.front().derivatives, examined_).transpose(), directions_kept);
+      }
+      begin_inference(nullptr);
+      if (uses_derivatives_ && !told.good.empty()) {
+        inner_->search_from(basis_.transpose() * examined_, told.qois.col(0),
+                            reduced_jacobian(result.evaluations.front().derivatives, examined_));
+      }
+      break;
+    case Purpose::verifying:
+      stop_ = StopReason::accuracy;
+      if (!told.good.empty() && enlarge(told, result)) {
+        stop_ = StopReason::none;
+      }
+      break;
+    case Purpose::inference:
+      infer(told, result, xi);
+      break;
+  }
+  report(xi.cols(), told.xi.cols());
+}
+
+/// After runs at the start: more of them, a run with products, or inference.
+void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
+  num_empty_ = told.good.empty() ? num_empty_ + 1 : 0;
+  if (num_empty_ >= most_empty) {
+    stop_ = StopReason::too_many_failures;
+    return;
+  }
+  const Index left = options_.max_evaluations - static_cast<Index>(num_evaluations_);
+  const Index more = std::max<Index>(10, xi_.cols() / 4);
+  if (told.good.empty() && left >= next_size_) {
+    return;
+  }
+  if (xi_.cols() == 0) {
+    stop_ = StopReason::max_evaluations;
+    return;
+  }
+  const MatrixXd residuals = likelihood_.whitened_residuals(qois_);
+  if (source_ == DerivativeSource::jacobian) {
+    basis_ = leading_directions(jacobian_columns(told, result), directions_kept);
+    begin_inference(&result);
+    return;
+  }
+  if (source_ == DerivativeSource::vector_jacobian) {
+    const Index most = std::min(likelihood_.num_residuals(), frame_.dimension());
+    if (!are_exhausted(residuals, still) && xi_.cols() < most && left > more) {
+      next_size_ = more;
+      return;
+    }
+    const MatrixXd centred = (residuals.colwise() - residuals.rowwise().mean()) /
+                             std::sqrt(static_cast<double>(std::max<Index>(1, xi_.cols() - 1)));
+    row_space_ = xi_.cols() < most ? leading_directions(centred, directions_kept)
+                                   : MatrixXd(MatrixXd::Identity(residuals.rows(),
+                                                                 residuals.rows()));
+    Index best = 0;
+    residuals.colwise().squaredNorm().minCoeff(&best);
+    examined_ = xi_.col(best);
+    purpose_ = Purpose::sketching;
+    next_size_ = 1;
+    return;
+  }
+  Samples samples{.z = xi_, .weights = VectorXd::Ones(xi_.cols()), .values = residuals};
+  const Fit fit = fit_polynomial(samples, Degree::linear);
+  const double error = std::sqrt(fit.left_out.cwiseAbs2().mean());
+  const Index most = 2 * (frame_.dimension() + 2);
+  const Index doubled = std::min(xi_.cols(), most - xi_.cols());
+  if (error > explained && doubled > 0 && left >= 2 * doubled) {
+    next_size_ = doubled;
+    return;
+  }
+  basis_ = leading_directions(fit.map.slope, directions_kept);
+  begin_inference(nullptr);
+}
+
+/// @param last  the outcomes of the batch before, whose Jacobians are used too
+std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* last) const {
+  const Index r = basis_.cols();
+  space::Space space{.names = {},
+                     .units = std::vector<std::string>(static_cast<std::size_t>(r)),
+                     .prior = space::Prior::diagonal(VectorXd::Zero(r), VectorXd::Ones(r)),
+                     .bounds = space::Bounds::none(r)};
+  for (Index j = 0; j < r; ++j) {
+    space.names.push_back(fmt::format("direction {}", j + 1));
+  }
+  RegressionViOptions options = options_;
+  options.family = FamilyChoice::full;
+  options.random_seed =
+      core::mix_bits(options_.random_seed + static_cast<std::uint64_t>(num_bases_) + 1);
+  options.max_evaluations =
+      std::max(1, options_.max_evaluations - static_cast<int>(inner_evaluations_));
+  auto inner = std::make_unique<RegressionVi>(
+      space, observations_, options, std::nullopt,
+      uses_derivatives_ ? DerivativeSource::jacobian : DerivativeSource::none);
+  EarlierRuns earlier{.origin = "probes",
+                      .transform = space::Transform(space.bounds, options.transform_map,
+                                                    options.transform_interior_margin),
+                      .batches = {}};
+  for (const Drawn& drawn : drawn_) {
+    if (drawn.round >= inner_round_) {
+      break;
+    }
+    const Index known = drawn.at.rows();
+    Gaussian proposal{.mean = basis_.transpose() * start_mean_,
+                      .lower = (basis_.transpose() * start_std_.cwiseAbs2().asDiagonal() * basis_)
+                                   .llt()
+                                   .matrixL()};
+    if (known > 0) {
+      proposal = Gaussian::standard(r);
+      proposal.mean.head(known) = drawn.proposal.mean;
+      proposal.lower.topLeftCorner(known, known) = drawn.proposal.lower;
+    }
+    EarlierRuns::Batch batch{.stream = -1,
+                             .drawn_from = std::move(proposal),
+                             .num_drawn = drawn.num_drawn,
+                             .x = basis_.transpose() * xi_.middleCols(drawn.first, drawn.size),
+                             .qois = qois_.middleCols(drawn.first, drawn.size)};
+    if (last != nullptr && uses_derivatives_ && drawn.round == inner_round_ - 1) {
+      batch.jacobians = jacobians_of(drawn, *last);
+    }
+    earlier.batches.push_back(std::move(batch));
+  }
+  inner->reuse({std::move(earlier)});
+  return inner;
+}
+
+/// With the directions at hand and all runs so far.
+void SubspaceVi::begin_inference(const method::BatchResult* last) {
+  if (basis_.cols() == 0) {
+    basis_ = MatrixXd::Identity(frame_.dimension(), 1);  // the data inform nothing
+  }
+  ++num_bases_;
+  inner_round_ = round_;
+  inner_evaluations_ = num_evaluations_;
+  purpose_ = Purpose::inference;
+  // Where the runs tell all by their values, derivatives are not asked for again.
+  uses_derivatives_ = source_ == DerivativeSource::jacobian;
+  inner_ = make_inner(last);
+  const bool is_explained = inner_->error_at_start() < explained;
+  if (!is_explained && source_ != DerivativeSource::none && !uses_derivatives_) {
+    uses_derivatives_ = true;
+    inner_ = make_inner(last);
+  }
+  if (is_explained && inner_->stage() == Stage::exploring) {
+    inner_->go_on_from(inner_->proposal());
+  }
+  stop_ = inner_->stop_reason();
+}
+
+/// Reduced Jacobians of the good runs of a batch; empty where one came without.
+std::vector<MatrixXd> SubspaceVi::jacobians_of(const Drawn& drawn,
+                                               const method::BatchResult& result) const {
+  std::vector<MatrixXd> jacobians(static_cast<std::size_t>(drawn.size));
+  Index run = 0;
+  for (const method::Evaluation& evaluation : result.evaluations) {
+    if (is_usable(evaluation)) {
+      if (!evaluation.derivatives.is_empty()) {
+        jacobians[static_cast<std::size_t>(run)] =
+            reduced_jacobian(evaluation.derivatives, xi_.col(drawn.first + run));
+      }
+      ++run;
+    }
+  }
+  return jacobians;
+}
+
+/// A batch of the inner method.
+void SubspaceVi::infer(const Told& told, const method::BatchResult& result, const MatrixXd& xi) {
+  const bool was_searching = inner_->stage() == Stage::gauss_newton;
+  const Gaussian proposal = inner_->proposal();
+  if (!was_searching) {
+    keep(told, {.round = round_ - 1,
+                .proposal = proposal,
+                .num_drawn = static_cast<double>(xi.cols()),
+                .at = *pending_at_,
+                .first = 0,
+                .size = 0});
+  }
+  pending_at_.reset();
+  inner_->tell(reduced(result, told, xi));
+  const auto& messages = inner_->diagnostics().messages;
+  diagnostics_.messages.insert(diagnostics_.messages.end(), messages.begin(), messages.end());
+  stop_ = inner_->stop_reason();
+  const bool is_searching = inner_->stage() == Stage::gauss_newton;
+  if (!is_searching && gives_rows() && num_bases_ < most_bases && enlarge(told, result)) {
+    return;
+  }
+  const bool has_seen_rows = !told.good.empty() &&
+                             !result.evaluations[static_cast<std::size_t>(told.good.front())]
+                                  .derivatives.is_empty();
+  if (stop_ == StopReason::accuracy && gives_rows() && !has_seen_rows &&
+      !inner_->is_exact() && num_evaluations_ < options_.max_evaluations) {
+    purpose_ = Purpose::verifying;
+    examined_ = basis_ * inner_->best().mean;
+    next_size_ = 1;
+    stop_ = StopReason::none;
+  }
+}
+
+/// Directions that the derivatives of a batch show to be missing join the basis.
+bool SubspaceVi::enlarge(const Told& told, const method::BatchResult& result) {
+  const MatrixXd extra =
+      leading_directions(outside(basis_, jacobian_columns(told, result)), directions_missing);
+  if (extra.cols() == 0 || !inner_->has_best()) {
+    return false;
+  }
+  Gaussian at = Gaussian::standard(basis_.cols() + extra.cols());
+  at.mean.head(basis_.cols()) = inner_->best().mean;
+  at.lower.topLeftCorner(basis_.cols(), basis_.cols()) = inner_->best().lower;
+  basis_.conservativeResize(Eigen::NoChange, at.dimension());
+  basis_.rightCols(extra.cols()) = extra;
+  diagnostics_.messages.push_back(fmt::format(
+      "{} more directions are informed here: {} in all", extra.cols(), basis_.cols()));
+  begin_inference(&result);
+  inner_->go_on_from(at);
+  stop_ = inner_->stop_reason();
+  return true;
+}
+
+}  // namespace invar::regression
