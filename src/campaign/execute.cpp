@@ -56,7 +56,7 @@ std::vector<std::string> change_study(const Request& request) {
 Opened open(const Study& study, const Request& request, bool has_jacobians) {
   Opened opened;
   if (request.creation) {
-    opened.method = make_method(study, request.base, has_jacobians);
+    opened.method = make_method(study, request.base, has_jacobians, request.creation->data_files);
     store::create_campaign(request.directory, *request.creation);
   }
   std::vector<std::string> notes;
