@@ -1,9 +1,10 @@
 #include "app/check.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
-#include "app/overrides.hpp"
-#include "app/study_files.hpp"
+#include "app/reuse.hpp"
 
 namespace invar::app {
 namespace {
@@ -144,10 +145,14 @@ std::string summary_text(const Study& study) {
 std::string check_text(const std::filesystem::path& study,
                        const std::vector<std::string>& overrides,
                        const model::ModelRegistry& registry) {
-  const options::Node root = parse_study(read_file(study), study.string(), overrides);
-  DiskFiles files(study.parent_path());
-  return study.string() + " is sound.\n" +
-         summary_text(campaign::read_study(root, files, registry));
+  const LoadedStudy loaded = load_study(study, overrides, registry);
+  const std::filesystem::path base = study.parent_path();
+  std::string reused;
+  for (const std::string& message :
+       read_reused(loaded, base, base / loaded.study.campaign.directory, registry).messages) {
+    reused += fmt::format("{:<13}{}\n", "reuse", message);
+  }
+  return study.string() + " is sound.\n" + summary_text(loaded.study) + reused;
 }
 
 }  // namespace invar::app

@@ -16,6 +16,7 @@
 #include "app/campaign_log.hpp"
 #include "app/model_process.hpp"
 #include "app/progress.hpp"
+#include "app/reuse.hpp"
 #include "app/study_bundle.hpp"
 #include "app/study_changes.hpp"
 #include "app/yaml.hpp"
@@ -43,9 +44,12 @@ std::string program_identity() {
 
 /// What a campaign holds of its study: the text, the files it names, and where it branches from.
 ///
-/// @param base  the folder of the study file
-store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
+/// @param base    the folder of the study file
+/// @param reused  copies of the runs that the study reuses
+store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base,
+                            const StoredFiles& reused) {
   store::Manifest manifest;
+  manifest.data_files = reused;
   manifest.program = program_identity();
   for (const auto& [path, copy] : loaded.copies) {
     manifest.data_files[copy.stored_name] = copy.bytes;
@@ -71,8 +75,9 @@ store::Manifest manifest_of(const LoadedStudy& loaded, const fs::path& base) {
 struct Plan {
   LoadedStudy loaded;
   campaign::Request request;
-  std::vector<std::string> changes;  // of the study, at a resume
-  std::string note;                  // on the program, at a resume; or ""
+  std::vector<std::string> changes;        // of the study, at a resume
+  std::string note;                        // on the program, at a resume; or ""
+  std::vector<std::string> messages = {};  // on what is reused, at the start
 };
 
 /// What to say when another program goes on with a campaign; "" when it is the same.
@@ -98,7 +103,15 @@ Plan plan_run(const parallel::Comm& world, const Arguments& arguments,
                                ? fs::path(*arguments.campaign)
                                : plan.request.base / plan.loaded.study.campaign.directory;
   plan.request.creation = parallel::agree(world, [&] {
-    return world.rank() == 0 ? manifest_of(plan.loaded, plan.request.base) : store::Manifest{};
+    if (world.rank() != 0) {
+      return store::Manifest{};
+    }
+    ReusedCampaigns reused =
+        read_reused(plan.loaded, plan.request.base, plan.request.directory, registry);
+    plan.messages = std::move(reused.messages);
+    const StoredFiles copies =
+        reused.kept.empty() ? StoredFiles{} : keep_copies(reused, plan.loaded);
+    return manifest_of(plan.loaded, plan.request.base, copies);
   });
   return plan;
 }
@@ -171,11 +184,12 @@ Plan plan_resume(const parallel::Comm& world, const Arguments& arguments,
       return;
     }
     keep_start(plan.loaded, changed, directory, given.parent_path());
+    const StoredFiles reused = keep_reused(plan.loaded, changed, manifest.data_files);
     plan.changes = changed_keys(plan.loaded.study.resolved, changed.study.resolved);
     require_same_sizes(plan.loaded.study, changed.study);
     const ChangeKind kind = judge_changes(plan.changes, plan.loaded.study.harmless_model_keys);
     if (!plan.changes.empty()) {
-      plan.request.change = {.manifest = manifest_of(changed, directory),
+      plan.request.change = {.manifest = manifest_of(changed, directory, reused),
                              .before = plan.loaded.study,
                              .moves_target = kind == ChangeKind::target};
     }
@@ -290,6 +304,9 @@ int run_command(const parallel::Session& session, const Arguments& arguments,
   if (study.initial.from && groups.is_manager() && request.creation) {
     log.say("branching from " +
             campaign::branch_origin(study.initial, request.base).lexically_normal().string());
+  }
+  for (const std::string& message : plan.messages) {
+    log.say(message);
   }
   const campaign::Outcome outcome = campaign::execute(groups, study, request, stop);
   progress.finish();

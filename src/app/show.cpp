@@ -14,6 +14,7 @@
 #include "campaign/failure_report.hpp"
 #include "campaign/json_number.hpp"
 #include "campaign/status_text.hpp"
+#include "invar/campaign/reuse.hpp"
 #include "invar/store/record.hpp"
 #include "invar/store/summary.hpp"
 
@@ -28,11 +29,17 @@ using nlohmann::json;
 struct Shown {
   store::CampaignSummary summary;
   RecordedStatus status;
+  std::vector<std::string> reused;  // a line per earlier campaign
 };
 
 /// What says "running", or nothing yet, and is in nobody's hands was interrupted.
 Shown look_at(const std::filesystem::path& directory) {
-  Shown shown{.summary = store::read_summary(directory), .status = {}};
+  Shown shown{.summary = store::read_summary(directory), .status = {}, .reused = {}};
+  try {
+    shown.reused = campaign::describe_reused(directory);
+  } catch (const Error& error) {
+    shown.summary.notes.emplace_back(error.what());
+  }
   shown.status = campaign::read_status(shown.summary.status_json);
   if (shown.status.is_damaged) {
     shown.summary.notes.push_back((directory / "status.json").string() +
@@ -94,7 +101,7 @@ json diagnostics_json(const method::State& diagnostics) {
 }  // namespace
 
 std::string show_json(const std::filesystem::path& directory) {
-  const auto [summary, status] = look_at(directory);
+  const auto [summary, status, reused] = look_at(directory);
   json shown = {
       {"status", status.status},
       {"stop_reason", status.stop_reason},
@@ -103,6 +110,7 @@ std::string show_json(const std::filesystem::path& directory) {
       {"failed", summary.num_failed},
       {"ran_ahead", summary.num_ran_ahead},
       {"asked_later", summary.num_asked_later},
+      {"reused", reused},
       {"posterior", nullptr},
       {"elbo", nullptr},
       {"normalised_elbo", nullptr},
@@ -127,7 +135,7 @@ std::string show_json(const std::filesystem::path& directory) {
 }
 
 std::string show_text(const std::filesystem::path& directory) {
-  const auto [summary, status] = look_at(directory);
+  const auto [summary, status, reused] = look_at(directory);
   std::string text = fmt::format("campaign {}\n", directory.string());
   if (summary.status_json && !status.is_damaged) {
     text += fmt::format("status        {}{}, {}\n", status.status,
@@ -140,6 +148,9 @@ std::string show_text(const std::filesystem::path& directory) {
   text += fmt::format("rounds        {}\n", summary.num_rounds);
   text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
                       summary.num_failed, summary.num_journalled);
+  for (const std::string& line : reused) {
+    text += fmt::format("reused        {} are used too\n", line);
+  }
   if (summary.num_ran_ahead > 0) {
     text += fmt::format("ran ahead     {} runs on idle groups; {} of them were asked for later\n",
                         summary.num_ran_ahead, summary.num_asked_later);

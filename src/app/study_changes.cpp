@@ -47,6 +47,14 @@ void compare(const Node* before, const Node* after, const std::string& path,
   }
 }
 
+/// Whether it is of a key under `model:` that has no part in the answers.
+bool is_beside_the_model(const std::string& change,
+                         const std::vector<std::string>& harmless_model_keys) {
+  return change.starts_with("model.isolation:") ||
+         std::any_of(harmless_model_keys.begin(), harmless_model_keys.end(),
+                     [&](const auto& key) { return change.starts_with("model." + key + ":"); });
+}
+
 }  // namespace
 
 std::vector<std::string> changed_keys(const Node& before, const Node& after) {
@@ -67,7 +75,6 @@ ChangeKind judge_changes(const std::vector<std::string>& changes,
       "evaluation.failure_budget:",
       "evaluation.run_ahead:",
       "campaign.",
-      "model.isolation:",
       "inference.optimizer_config.max_iterations:",
       "inference.optimizer_config.gradient_norm_tolerance:",
       "inference.elbo_relative_tolerance:",
@@ -82,10 +89,7 @@ ChangeKind judge_changes(const std::vector<std::string>& changes,
   std::string refused;
   for (const std::string& change : changes) {
     const auto begins_with = [&](const char* key) { return change.starts_with(key); };
-    const bool is_beside_the_model =
-        std::any_of(harmless_model_keys.begin(), harmless_model_keys.end(),
-                    [&](const auto& key) { return change.starts_with("model." + key + ":"); });
-    if (is_beside_the_model) {
+    if (is_beside_the_model(change, harmless_model_keys)) {
       continue;
     }
     if (std::any_of(of_target.begin(), of_target.end(), begins_with)) {
@@ -103,6 +107,20 @@ ChangeKind judge_changes(const std::vector<std::string>& changes,
             "(`inference.initial: {from: DIR}` begins where this one stands)");
   }
   return kind;
+}
+
+std::vector<std::string> changes_of_model(const std::vector<std::string>& changes,
+                                          const std::vector<std::string>& harmless_model_keys) {
+  constexpr std::array of_model = {"parameters.names:", "model.", "petsc:"};
+  std::vector<std::string> found;
+  for (const std::string& change : changes) {
+    if (!is_beside_the_model(change, harmless_model_keys) &&
+        std::any_of(of_model.begin(), of_model.end(),
+                    [&](const char* key) { return change.starts_with(key); })) {
+      found.push_back(change);
+    }
+  }
+  return found;
 }
 
 }  // namespace invar::app

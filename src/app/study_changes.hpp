@@ -26,4 +26,11 @@ enum class ChangeKind {
 ChangeKind judge_changes(const std::vector<std::string>& changes,
                          const std::vector<std::string>& harmless_model_keys);
 
+/// The changes after which runs are no longer those of the same model: other parameters, another
+/// model or other options of its solver. A line each; empty where runs stay good.
+///
+/// MPI: Local.
+std::vector<std::string> changes_of_model(const std::vector<std::string>& changes,
+                                          const std::vector<std::string>& harmless_model_keys);
+
 }  // namespace invar::app

@@ -55,7 +55,7 @@ std::vector<std::string> change_study(const Request& request, const core::Capabi
 Opened open(const Study& study, const Request& request, const core::Capabilities& can) {
   Opened opened;
   if (request.creation) {
-    opened.method = make_method(study, request.base, can);
+    opened.method = make_method(study, request.base, can, request.creation->data_files);
     store::create_campaign(request.directory, *request.creation);
   }
   std::vector<std::string> notes;

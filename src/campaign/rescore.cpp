@@ -1,13 +1,13 @@
 #include "invar/campaign/rescore.hpp"
 
 #include <cmath>
-#include <map>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "campaign/continuation.hpp"
-#include "invar/campaign/start.hpp"
+#include "campaign/drawn_runs.hpp"
+#include "invar/campaign/reuse.hpp"
 #include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/record.hpp"
 #include "invar/store/restart_point.hpp"
@@ -16,69 +16,10 @@
 namespace invar::campaign {
 namespace {
 
-using Eigen::Index;
 using Eigen::VectorXd;
 
-/// The runs of the record that can be weighed, in the coordinates of the target.
-vi::DrawnRuns usable_runs(const store::RecordedEvaluations& record, const Study& study,
-                          const vi::Target& target) {
-  const bool is_clip =
-      study.run_vi.bounded_parameter_handling == vi::BoundedParameterHandling::clip;
-  const space::Bounds& bounds = study.space.bounds;
-  const auto is_on_a_bound = [&](const VectorXd& point) {
-    return (point.array() <= bounds.min().array()).any() ||
-           (point.array() >= bounds.max().array()).any();
-  };
-  // A run that came to nothing, or was cut to a bound, was drawn all the same: left out of the
-  // mixture it would make the region where runs succeed look more likely.
-  std::vector<Index> used;
-  std::map<std::int64_t, std::size_t> index_of_round;
-  vi::DrawnRuns runs;
-  for (std::size_t i = 0; i < record.size(); ++i) {
-    const auto proposal = record.proposals.find(record.rounds[i]);
-    if (record.statuses[i] == Status::cancelled || proposal == record.proposals.end()) {
-      continue;
-    }
-    const auto [at, is_new] = index_of_round.try_emplace(record.rounds[i], runs.proposals.size());
-    if (is_new) {
-      runs.proposals.push_back(
-          {.mean = proposal->second.mean, .log_std = proposal->second.std.array().log()});
-      runs.num_drawn.push_back(0.0);
-    }
-    runs.num_drawn[at->second] += 1.0;
-    if (record.statuses[i] != Status::ok ||
-        (is_clip && is_on_a_bound(record.points.col(static_cast<Index>(i))))) {
-      continue;
-    }
-    runs.origin.push_back(at->second);
-    used.push_back(static_cast<Index>(i));
-  }
-  if (used.empty()) {
-    throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
-  }
-  runs.points.physical = record.points(Eigen::all, used);
-  runs.qois = record.qois(Eigen::all, used);
-  runs.points.x = runs.points.physical;
-  for (Index i = 0; i < runs.points.x.cols(); ++i) {
-    runs.points.x.col(i) = target.transform().to_optimizer(runs.points.physical.col(i));
-  }
-  return runs;
-}
-
-/// The correlation that a campaign keeps from its start, whatever its study says by now.
-vi::Family family_of(const Study& study, const std::filesystem::path& directory) {
-  method::State start;
-  try {
-    start = store::read_restart_file(store::find_restart_file(directory)).state;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::no_input) {
-      throw;
-    }
-    start = make_method(study, directory, {})->state();  // nothing has been closed yet
-  }
-  return start.has("correlation_cholesky")
-             ? vi::Family::correlated(start.get<Eigen::MatrixXd>("correlation_cholesky"))
-             : vi::Family::diagonal(study.space.dimension());
+[[noreturn]] void throw_nothing_to_weigh() {
+  throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
 }
 
 using regression::WeighedRuns;
@@ -98,7 +39,10 @@ WeighedRuns weigh_run_vi(const std::filesystem::path& directory,
   vi::RunViOptions options = campaign.run_vi;
   options.covariance_regularization = study.run_vi.covariance_regularization;
   const vi::Target target(space_of(campaign, study), study.observations, options);
-  const vi::DrawnRuns runs = usable_runs(record, campaign, target);
+  const vi::DrawnRuns runs = drawn_runs(record, campaign, target).runs;
+  if (runs.qois.cols() == 0) {
+    throw_nothing_to_weigh();
+  }
   return {.points = runs.points.physical,
           .log_weights = vi::log_balance_weights(target, family_of(campaign, directory), runs),
           .num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0),
@@ -111,13 +55,15 @@ WeighedRuns weigh_regression(const std::filesystem::path& directory,
                              const Study& study) {
   const store::RestartPoint newest = store::read_restart_file(store::find_restart_file(directory));
   const auto method = regression::make_regression_vi(
-      space_of(campaign, study), study.observations, campaign.regression_vi, std::nullopt,
-      regression::capabilities_of(newest.state));
+      space_of(campaign, study), study.observations, campaign.regression_vi,
+      {.start = std::nullopt,
+       .reused = reused_runs(campaign, directory),
+       .can = regression::capabilities_of(newest.state)});
   method->recall(recorded_rounds(record, newest.num_rounds));
   method->rescore(newest.state, 0);
   WeighedRuns runs = method->weighed_runs();
   if (runs.log_weights.size() == 0) {
-    throw Error(ErrorKind::data, "the campaign has no finished round with a good run to weigh");
+    throw_nothing_to_weigh();
   }
   return runs;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "invar/campaign/reuse.hpp"
 #include "invar/core/error.hpp"
 #include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/restart_point.hpp"
@@ -34,14 +35,17 @@ fs::path branch_origin(const InitialOptions& initial, const fs::path& base) {
 }
 
 std::unique_ptr<method::Method> make_method(const Study& study, const fs::path& base,
-                                            const core::Capabilities& can) {
+                                            const core::Capabilities& can,
+                                            const std::map<std::string, std::string>& files) {
   if (study.method == InferenceMethod::regression_vi) {
     const auto start =
         start_of<regression::Start>(study, base, [&study](const method::State& state) {
           return regression::branch_start(state, study.space, study.regression_vi);
         });
     return regression::make_regression_vi(study.space, study.observations, study.regression_vi,
-                                          start, can);
+                                          {.start = start,
+                                           .reused = reused_runs(study, base, files),
+                                           .can = can});
   }
   const auto start = start_of<vi::Start>(study, base, [&study](const method::State& state) {
     return vi::branch_start(state, study.space, study.run_vi);

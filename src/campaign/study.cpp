@@ -226,6 +226,7 @@ Study read_study(const Node& root, options::Files& files, const model::ModelRegi
           .run_vi = draft.inference.run_vi,
           .regression_vi = draft.inference.regression_vi,
           .initial = std::move(draft.inference.initial),
+          .reuse = std::move(draft.inference.reuse),
           .evaluation = draft.evaluation,
           .campaign = std::move(draft.campaign),
           .petsc = std::move(draft.petsc),

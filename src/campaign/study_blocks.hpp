@@ -43,6 +43,7 @@ struct InferenceBlock {
   vi::RunViOptions run_vi;
   regression::RegressionViOptions regression_vi;
   InitialOptions initial;
+  std::vector<std::string> reuse;
 };
 
 /// Reads `inference` with all its checks; gives what was resolved.

@@ -189,12 +189,50 @@ std::vector<std::string> keys_of(const std::vector<options::Description>& rows) 
   return keys;
 }
 
+/// Directories: one, or a list of them.
+Node read_reuse(const Cursor& at, InferenceBlock& target) {
+  Node resolved = Node::make_sequence();
+  if (!at.present()) {
+    return resolved;
+  }
+  const auto add = [&](const Cursor& one) {
+    if (const auto directory = read_text(one); directory && !directory->empty()) {
+      Node item = Node::make_text(*directory);
+      item.where = one.where();
+      resolved.items.push_back(std::move(item));
+      target.reuse.push_back(*directory);
+    } else if (directory) {
+      one.problem("expected the directory of a campaign, found \"\"");
+    }
+  };
+  if (at.node->kind != Node::Kind::sequence) {
+    add(at);
+  }
+  for (std::size_t i = 0; i < at.node->items.size(); ++i) {
+    add(at.item(i));
+  }
+  return resolved;
+}
+
+/// What belongs to regression_vi and is not an option of the method itself.
+const Table<InferenceBlock>& reuse_table() {
+  static const Table<InferenceBlock> table = [] {
+    auto reuse = options::custom<InferenceBlock>(
+        "reuse", "list of text",
+        "directories of earlier campaigns of the same model: their runs count as runs of this one",
+        read_reuse);
+    reuse.default_text = [](const InferenceBlock&) { return std::string("none"); };
+    return Table<InferenceBlock>({std::move(reuse)});
+  }();
+  return table;
+}
+
 /// The keys of one method; those that only the other one has are named as such.
 template <class Options, class Other>
 Node read_options(const Cursor& at, Options& target, const Table<Options>& table,
                   const Table<Other>& others, InferenceMethod method) {
   const std::vector<std::string> own = keys_of(table.describe(""));
-  std::vector<std::string> read_elsewhere{"method", "initial"};
+  std::vector<std::string> read_elsewhere{"method", "initial", "reuse"};
   for (const std::string& key : keys_of(others.describe(""))) {
     const bool is_foreign = std::find(own.begin(), own.end(), key) == own.end();
     if (is_foreign && at.child(key).present()) {
@@ -230,6 +268,14 @@ Node read_inference(const Cursor& at, const ParametersBlock& parameters, Inferen
   for (const options::Entry& entry : keys.entries) {
     resolved.set(entry.key, entry.value);
   }
+  const Cursor reuse = at.child("reuse");
+  if (is_run_vi && reuse.present()) {
+    reuse.problem("is no key of `method: run_vi`; remove it or choose regression_vi");
+  } else if (!is_run_vi) {
+    Node directories = read_reuse(reuse, target);
+    directories.origin = reuse.present() ? reuse.node->origin : options::Origin::default_value;
+    resolved.set("reuse", std::move(directories));
+  }
   if (is_run_vi && target.run_vi.sampling_method == vi::SamplingMethod::rqmc &&
       parameters.dimension() > core::max_sobol_dimension) {
     at.child("sampling_method")
@@ -259,6 +305,7 @@ std::vector<options::Description> describe_inference() {
     }
   };
   add(regression::regression_vi_table().describe(""), "method: regression_vi");
+  add(reuse_table().describe(""), "method: regression_vi");
   add(vi::run_vi_table().describe(""), "method: run_vi");
   return all;
 }

@@ -1,5 +1,8 @@
 #include "invar/regression/make_regression_vi.hpp"
 
+#include <utility>
+
+#include "invar/core/error.hpp"
 #include "invar/regression/subspace_vi.hpp"
 
 namespace invar::regression {
@@ -35,13 +38,22 @@ bool is_for_subspace(const space::Space& space, Index num_qois, FamilyChoice fam
 std::unique_ptr<RegressionMethod> make_regression_vi(const space::Space& space,
                                                      const space::Observations& observations,
                                                      const RegressionViOptions& options,
-                                                     const std::optional<Start>& start,
-                                                     const core::Capabilities& can) {
-  const DerivativeSource source = derivative_source(can, options.derivatives);
+                                                     Beginning beginning) {
+  const DerivativeSource source = derivative_source(beginning.can, options.derivatives);
   if (is_for_subspace(space, observations.values.size(), options.family, source)) {
-    return std::make_unique<SubspaceVi>(space, observations, options, start, source);
+    if (!beginning.reused.empty()) {
+      throw Error(ErrorKind::config,
+                  "inference.reuse: runs of other campaigns are of no use to low_rank, which knows "
+                  "their points in the directions alone that it finds itself; use family: full");
+    }
+    return std::make_unique<SubspaceVi>(space, observations, options, beginning.start, source);
   }
-  return std::make_unique<RegressionVi>(space, observations, options, start, source);
+  auto method =
+      std::make_unique<RegressionVi>(space, observations, options, beginning.start, source);
+  if (!beginning.reused.empty()) {
+    method->reuse(std::move(beginning.reused));
+  }
+  return method;
 }
 
 core::Capabilities capabilities_of(const method::State& state) {

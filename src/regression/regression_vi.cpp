@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
-#include "invar/core/sobol.hpp"
 #include "invar/regression/findings.hpp"
 #include "invar/space/fingerprint.hpp"
 
@@ -20,8 +19,6 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using method::StopReason;
 
-/// A fit explains the runs at the start when it leaves this share of the noise.
-constexpr double explained = 0.3;
 /// Batches in a row without a good run that are repeated.
 constexpr int most_empty = 3;
 /// A climb that starts at a run is so wide, in the start's standard deviations.
@@ -43,11 +40,6 @@ Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& s
   space::Space moved = space;
   moved.prior = std::get<space::Prior>(*start);
   return PriorExpectation(moved, transform).gaussian();
-}
-
-bool is_good(const method::Evaluation& evaluation, Index num_qois) {
-  return evaluation.status == method::Status::ok && evaluation.qois.size() == num_qois &&
-         evaluation.qois.allFinite();
 }
 
 /// The Jacobian, whole or by products with the unit vectors; empty where none came.
@@ -125,15 +117,7 @@ Gaussian RegressionVi::proposal() const {
 }
 
 MatrixXd RegressionVi::draws(std::int64_t round, Index number) const {
-  core::StreamKey key{.seed = options_.random_seed, .iteration = static_cast<std::uint32_t>(round)};
-  const Index d = space_.dimension();
-  if (options_.sampling_method == SamplingMethod::mc || d > core::max_sobol_dimension) {
-    return core::standard_normals(key, d, number);
-  }
-  key.purpose = core::Purpose::scramble;
-  MatrixXd points = core::scrambled_sobol(key, d, number);
-  core::normal_quantile_in_place(points);
-  return points;
+  return standard_points(options_, first_stream_ + round, space_.dimension(), number);
 }
 
 method::Batch RegressionVi::ask() {
@@ -224,6 +208,9 @@ void RegressionVi::tell(const method::BatchResult& result) {
   const Gaussian drawn_from = proposal();
   diagnostics_ = {};
   diagnostics_.messages = told.messages;
+  if (round_ == 0 && !beginning_.empty()) {
+    diagnostics_.messages.push_back(beginning_);
+  }
   surrogate_.reset();
   ++round_;
   num_evaluations_ += asked.cols();
@@ -232,7 +219,8 @@ void RegressionVi::tell(const method::BatchResult& result) {
     search(told);
   } else {
     // An empty batch was drawn all the same: where runs fail is less likely, not unknown.
-    add_runs(round_ - 1, drawn_from, asked.cols(), told);
+    add_runs({.gaussian = drawn_from}, static_cast<double>(asked.cols()), told);
+    sampled_rounds_.push_back(round_ - 1);
     num_empty_ = num_kept > 0 ? 0 : num_empty_ + 1;
     if (num_empty_ >= most_empty) {
       stop_ = StopReason::too_many_failures;
@@ -247,13 +235,10 @@ void RegressionVi::tell(const method::BatchResult& result) {
   report({.num_asked = asked.cols(), .num_kept = num_kept, .drawn_from = drawn_from});
 }
 
-void RegressionVi::add_runs(std::int64_t round, const Gaussian& drawn_from, Index num_drawn,
-                            Told& told) {
+void RegressionVi::add_runs(const Proposal& drawn_from, double num_drawn, Told& told) {
   qois_.conservativeResize(likelihood_.num_qois(), qois_.cols() + told.qois.cols());
   qois_.rightCols(told.qois.cols()) = told.qois;
-  runs_.add(drawn_from, static_cast<double>(num_drawn), told.x, told.residuals,
-            std::move(told.jacobians));
-  sampled_rounds_.push_back(round);
+  runs_.add(drawn_from, num_drawn, told.x, told.residuals, std::move(told.jacobians));
 }
 
 /// After a batch at the start: more of it, or a climb.
@@ -261,7 +246,7 @@ void RegressionVi::explore() {
   const Sizes size = sizes();
   surrogate_ = fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()});
   const bool is_enough = runs_.has_jacobians() || surrogate_->residual_error < explained;
-  const Index left = size.most - num_explored_;
+  const Index left = size.most - num_explored_ - num_reused_at_start_;
   if (!is_enough && left >= std::max<Index>(2, size.usual / 4)) {
     next_size_ = std::min(std::max(num_explored_, size.usual), left);
     return;
@@ -341,13 +326,19 @@ VectorXd RegressionVi::log_posteriors() const {
 void RegressionVi::begin_from_run() {
   const VectorXd densities = log_posteriors();
   Index best = -1;
-  for (Index i = 0; i < num_explored_; ++i) {
+  for (Index i = 0; i < num_to_start_from(); ++i) {
     const bool was_tried =
-        std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end();
+        std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end() ||
+        is_covered(i);
     const bool can_start = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
     if (!was_tried && can_start && (best < 0 || densities[i] > densities[best])) {
       best = i;
     }
+  }
+  if (best < 0 && num_explored_ == 0) {
+    stage_ = Stage::exploring;
+    next_size_ = sizes().first;
+    return;
   }
   if (best < 0) {
     begin_climb(start_, widest_radius());
@@ -419,7 +410,7 @@ void RegressionVi::climb() {
   next_size_ = surrogate_->is_exact() ? size.checks : has_settled ? size.usual : size.unsettled;
   const bool has_joined = !has_settled && is_near_another(at);
   const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
-                               static_cast<Index>(tried_starts_.size()) < num_explored_;
+                               static_cast<Index>(tried_starts_.size()) < num_to_start_from();
   if ((has_settled && may_start_again && (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
       (has_joined && may_start_again)) {
     begin_from_run();

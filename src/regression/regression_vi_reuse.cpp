@@ -166,7 +166,7 @@ std::optional<Gaussian> RegressionVi::best_known_gaussian() const {
   double most = merit_of(start_);
   for (const Proposal& proposal : runs_.proposals()) {
     std::optional<Gaussian> q = seen_here(proposal);
-    if (q && options_.family == Family::mean_field) {
+    if (q && family() == Family::mean_field) {
       q->lower = q->std().asDiagonal();
     }
     const double merit = q ? merit_of(*q) : -HUGE_VAL;

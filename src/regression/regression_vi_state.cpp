@@ -1,3 +1,4 @@
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using method::StateReader;
 
-constexpr std::int64_t format_version = 1;
+constexpr std::int64_t format_version = 2;
 
 const char* family_name(Family family) {
   return family == Family::full ? "full" : "mean_field";
@@ -39,6 +40,9 @@ void require_same_meaning(const method::State& state, const space::Space& space,
   if (state.get<std::string>("method") != "regression_vi") {
     throw Error(ErrorKind::data, "expected a state of regression_vi, found one of " +
                                      state.get<std::string>("method"));
+  }
+  if (state.has("coordinates")) {
+    throw Error(kind, "the saved state is of family low_rank, which has other coordinates");
   }
   method::State expected;
   write_meaning(expected, space, options);
@@ -139,10 +143,15 @@ method::State RegressionVi::state() const {
   state.set("tried_starts", as_vector(tried_starts_));
   state.set("start", columns_of(start_));
   state.set("sampled_rounds", as_vector(sampled_rounds_));
-  state.set("num_drawn", as_vector(runs_.num_drawn()));
+  // The batches of this campaign alone: earlier ones are not of its record.
+  state.set("num_drawn", as_vector(std::span(runs_.num_drawn()).subspan(num_earlier_batches_)));
   Columns proposals(d);
-  for (const Gaussian& proposal : runs_.proposals()) {
-    proposals.add(columns_of(proposal));
+  for (const Proposal& proposal : std::span(runs_.proposals()).subspan(num_earlier_batches_)) {
+    proposals.add(columns_of(proposal.gaussian));
+  }
+  if (!earlier_.empty()) {
+    state.set("num_reused", static_cast<std::int64_t>(num_reused_));
+    state.set("first_stream", first_stream_);
   }
   state.set("proposals", proposals.all());
   Columns climbs(d);
@@ -226,8 +235,12 @@ void RegressionVi::load(const method::State& state) {
   const auto& rounds = state.get<VectorXd>("sampled_rounds");
   const VectorXd& num_drawn = in.vector("num_drawn", rounds.size());
   const MatrixXd& proposals = in.matrix("proposals", d, rounds.size() * (d + 1));
-  runs_ = Runs(d, likelihood_.num_residuals());
-  qois_.resize(likelihood_.num_qois(), 0);
+  add_earlier_runs();
+  const std::int64_t num_reused = state.has("num_reused") ? in.count("num_reused") : 0;
+  const std::int64_t first_stream = state.has("first_stream") ? in.count("first_stream") : 0;
+  StateReader::require(num_reused == num_reused_ && first_stream == first_stream_, "num_reused",
+                       fmt::format("{} runs of earlier campaigns", num_reused),
+                       fmt::to_string(num_reused_));
   sampled_rounds_.clear();
   for (Index b = 0; b < rounds.size(); ++b) {
     const auto round = static_cast<std::int64_t>(rounds[b]);
@@ -238,7 +251,8 @@ void RegressionVi::load(const method::State& state) {
         told != recalled_.end() && static_cast<Index>(told->second.evaluations.size()) == x.cols(),
         fmt::format("round {}", round), "its runs in the record", "others");
     Told taken = take(x, told->second);
-    add_runs(round, proposal, x.cols(), taken);
+    add_runs({.gaussian = proposal}, num_drawn[b], taken);
+    sampled_rounds_.push_back(round);
   }
   recalled_.clear();
   surrogate_.reset();
@@ -266,9 +280,8 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
                     "now, from the same {} runs",
                     climbs_[current_].elbo, runs_.size()));
   } else {
-    stage_ = Stage::exploring;
     start_ = new_start;
-    next_size_ = sizes().first;
+    begin();
     diagnostics_.messages.emplace_back(
         "prior, data or noise have changed before there was an answer: the method begins again");
   }

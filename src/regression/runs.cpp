@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -21,9 +22,9 @@ void append(MatrixXd& all, Index used, const MatrixXd& more) {
   all.middleCols(used, more.cols()) = more;
 }
 
-/// log(exp a + exp b), entry by entry.
+/// log(exp a + exp b), entry by entry; either may be minus infinity.
 VectorXd log_sum(const VectorXd& a, const VectorXd& b) {
-  const VectorXd larger = a.cwiseMax(b);
+  const VectorXd larger = a.cwiseMax(b).cwiseMax(-std::numeric_limits<double>::max());
   return larger.array() + ((a - larger).array().exp() + (b - larger).array().exp()).log();
 }
 
@@ -33,6 +34,11 @@ Runs::Runs(Index num_parameters, Index num_residuals)
     : x_(num_parameters, 0), residuals_(num_residuals, 0) {}
 
 void Runs::add(const Gaussian& drawn_from, double num_drawn, const MatrixXd& x,
+               const MatrixXd& residuals, std::vector<MatrixXd> jacobians) {
+  add(Proposal{.gaussian = drawn_from}, num_drawn, x, residuals, std::move(jacobians));
+}
+
+void Runs::add(const Proposal& drawn_from, double num_drawn, const MatrixXd& x,
                const MatrixXd& residuals, std::vector<MatrixXd> jacobians) {
   const Index more = x.cols();
   INVAR_EXPECTS(residuals.cols() == more &&

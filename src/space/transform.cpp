@@ -97,6 +97,20 @@ Eigen::VectorXd Transform::to_optimizer(const Eigen::VectorXd& theta) const {
   return x;
 }
 
+bool Transform::reaches(const Eigen::VectorXd& theta) const {
+  for (Eigen::Index j = 0; j < theta.size(); ++j) {
+    const Kind kind = kinds_[static_cast<std::size_t>(j)];
+    const double a = bounds_.min()[j];
+    const double b = bounds_.max()[j];
+    const double margin = kind == Kind::both ? margin_ * (b - a) : 0.0;
+    if ((kind != Kind::identity && kind != Kind::upper && !(theta[j] > a + margin)) ||
+        (kind != Kind::identity && kind != Kind::lower && !(theta[j] < b - margin))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Eigen::MatrixXd Transform::jacobian(const Eigen::MatrixXd& x) const {
   Eigen::MatrixXd derivative = Eigen::MatrixXd::Ones(x.rows(), x.cols());
   for (Eigen::Index j = 0; j < x.rows(); ++j) {

@@ -74,9 +74,9 @@ std::optional<Seal> parse_block(const std::string& block) {
   return seal;
 }
 
-Seal read_seal(const File& file, const std::string& kind) {
-  const std::string path = file.path().string();
-  const std::string block = file.read_at(0, Seal::num_bytes);
+/// @param num_bytes  of the whole file
+Seal read_seal(const std::string& block, std::uint64_t num_bytes, const std::string& path,
+               const std::string& kind) {
   const std::optional<Seal> seal = parse_block(block);
   if (!seal) {
     throw Error(
@@ -89,11 +89,19 @@ Seal read_seal(const File& file, const std::string& kind) {
     throw Error(ErrorKind::data, fmt::format("{} is a {} file, where a {} file is expected", path,
                                              seal->kind, kind));
   }
-  if (file.size() != Seal::num_bytes + seal->body_bytes) {
+  if (num_bytes != Seal::num_bytes + seal->body_bytes) {
     throw Error(ErrorKind::data, fmt::format("{} is damaged: it has {} bytes instead of {}", path,
-                                             file.size(), Seal::num_bytes + seal->body_bytes));
+                                             num_bytes, Seal::num_bytes + seal->body_bytes));
   }
   return *seal;
+}
+
+Seal read_seal(const File& file, const std::string& kind) {
+  return read_seal(file.read_at(0, Seal::num_bytes), file.size(), file.path().string(), kind);
+}
+
+[[noreturn]] void throw_wrong_checksum(const std::filesystem::path& path) {
+  throw Error(ErrorKind::data, fmt::format("{} is damaged: its checksum is wrong", path.string()));
 }
 
 }  // namespace
@@ -131,10 +139,33 @@ Seal verify_sealed_file(const std::filesystem::path& path, const std::string& ki
   const File file(path, O_RDONLY);
   Seal seal = read_seal(file, kind);
   if (body_crc(file) != seal.body_crc) {
-    throw Error(ErrorKind::data,
-                fmt::format("{} is damaged: its checksum is wrong", path.string()));
+    throw_wrong_checksum(path);
   }
   return seal;
+}
+
+std::string_view verified_image(std::string_view bytes, const std::filesystem::path& path,
+                                const std::string& kind) {
+  const Seal seal =
+      read_seal(std::string(bytes.substr(0, Seal::num_bytes)), bytes.size(), path.string(), kind);
+  const std::string_view image = bytes.substr(Seal::num_bytes);
+  Crc32c crc;
+  crc.add(image);
+  if (crc.value() != seal.body_crc) {
+    throw_wrong_checksum(path);
+  }
+  return image;
+}
+
+std::string sealed_bytes(std::string kind, std::map<std::string, std::int64_t> counts,
+                         std::string_view image) {
+  Crc32c crc;
+  crc.add(image);
+  std::string bytes = seal_block({.kind = std::move(kind),
+                                  .body_bytes = image.size(),
+                                  .body_crc = crc.value(),
+                                  .counts = std::move(counts)});
+  return bytes.append(image);
 }
 
 void write_sealed_file(const std::filesystem::path& path, std::string kind,

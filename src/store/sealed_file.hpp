@@ -45,6 +45,16 @@ Seal verify_sealed_file(const std::filesystem::path& path, const std::string& ki
 void write_sealed_file(const std::filesystem::path& path, std::string kind,
                        std::map<std::string, std::int64_t> counts, std::string_view image);
 
+/// The same as bytes: what `write_sealed_file` writes.
+std::string sealed_bytes(std::string kind, std::map<std::string, std::int64_t> counts,
+                         std::string_view image);
+
+/// The HDF5 image in the bytes of a sealed file.
+/// @param path  what to call it in a message
+/// @throws Error(data)  as `verify_sealed_file`
+std::string_view verified_image(std::string_view bytes, const std::filesystem::path& path,
+                                const std::string& kind);
+
 /// Fills in the user block of an HDF5 file written with room for it.
 void seal_in_place(const File& file, std::string kind, std::map<std::string, std::int64_t> counts);
 

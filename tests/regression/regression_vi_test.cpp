@@ -48,14 +48,14 @@ struct Problem {
   }
 
   [[nodiscard]] RegressionVi method(const RegressionViOptions& options) const {
-    return {space, observations, options, std::nullopt, static_cast<bool>(jacobian)};
+    return {space, observations, options, std::nullopt, jacobian ? DerivativeSource::jacobian : DerivativeSource::none};
   }
 
   /// Runs to the end; gives the method.
   [[nodiscard]] std::unique_ptr<const RegressionVi> solve(
       const RegressionViOptions& options) const {
     auto method = std::make_unique<RegressionVi>(space, observations, options, std::nullopt,
-                                                 static_cast<bool>(jacobian));
+                                                 jacobian ? DerivativeSource::jacobian : DerivativeSource::none);
     while (method->stop_reason() == StopReason::none) {
       method->tell(evaluate(method->ask()));
     }
@@ -193,7 +193,7 @@ TEST(RegressionVi, OneBatchWithJacobiansIsEnoughForALinearProblem) {
 
 TEST(RegressionVi, MeanFieldFindsItsOwnBestGaussian) {
   const auto [problem, matrix] = sine7();
-  const auto method_solved = problem.solve({.family = Family::mean_field});
+  const auto method_solved = problem.solve({.family = FamilyChoice::mean_field});
   const RegressionVi& method = *method_solved;
   const Gaussian exact = linear_posterior(matrix, problem);
   const VectorXd variances = exact.covariance().inverse().diagonal().cwiseInverse();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "invar/campaign/study.hpp"
 #include "invar/method/method.hpp"
@@ -23,10 +25,13 @@ std::filesystem::path branch_origin(const InitialOptions& initial,
 ///
 /// MPI: Manager only.
 ///
-/// @param base           the folder that `inference.initial.from` is relative to
-/// @param can  what the model gives
-/// @throws Error(config, data, no_input)  when the campaign to branch from does not fit
+/// @param base           the folder that `inference.initial.from` and `study.reuse` are relative to
+/// @param can            what the model gives
+/// @param files          of a campaign that is not there yet, as `reused_runs` takes them
+/// @throws Error(config, data, no_input)  when the campaign to branch from does not fit, or runs to
+///                                        reuse are missing or damaged
 std::unique_ptr<method::Method> make_method(const Study& study, const std::filesystem::path& base,
-                                            const core::Capabilities& can);
+                                            const core::Capabilities& can,
+                                            const std::map<std::string, std::string>& files = {});
 
 }  // namespace invar::campaign

@@ -56,6 +56,7 @@ struct Study {
   vi::RunViOptions run_vi;                        // of that method
   regression::RegressionViOptions regression_vi;  // of that method
   InitialOptions initial;
+  std::vector<std::string> reuse;  // campaigns whose runs count too; in a campaign their copies
   evaluation::EvaluationOptions evaluation;
   CampaignOptions campaign;
   std::string petsc;       // options as on PETSc's command line

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "invar/core/capabilities.hpp"
 #include "invar/regression/regression_method.hpp"
@@ -9,17 +10,22 @@
 
 namespace invar::regression {
 
+/// What a method begins with.
+struct Beginning {
+  std::optional<Start> start = {};         // where the first runs are drawn; none: the prior
+  std::vector<EarlierRuns> reused = {};    // runs of earlier campaigns
+  core::Capabilities can = {};             // what the model gives
+};
+
 /// `method: regression_vi` for a problem: in all coordinates (`RegressionVi`), or in the directions
 /// that the data inform (`SubspaceVi`): with the family low_rank, which is taken by itself beyond
 /// 500 parameters, and where adjoint products are all that the model gives and there are many QoIs.
 ///
-/// @param can  what the model gives
-/// @throws Error(config)  as the two methods
+/// @throws Error(config)  as the two methods; where runs are reused with few directions
 std::unique_ptr<RegressionMethod> make_regression_vi(const space::Space& space,
                                                      const space::Observations& observations,
                                                      const RegressionViOptions& options,
-                                                     const std::optional<Start>& start,
-                                                     const core::Capabilities& can);
+                                                     Beginning beginning);
 
 /// What the model of a campaign gave, by a saved state of the method.
 core::Capabilities capabilities_of(const method::State& state);

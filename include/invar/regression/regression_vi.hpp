@@ -11,6 +11,7 @@
 #include <Eigen/Core>
 
 #include "invar/method/method.hpp"
+#include "invar/regression/earlier_runs.hpp"
 #include "invar/regression/gauss_newton.hpp"
 #include "invar/regression/gaussian.hpp"
 #include "invar/regression/importance.hpp"
@@ -66,6 +67,10 @@ enum class Stage { exploring, gauss_newton, climbing };
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
 /// noise explains makes way for one from another start, up to `starts`.
 ///
+/// Runs of earlier campaigns of the same model (`reuse`) count as runs of this one. Where they tell
+/// enough, the method begins with the best of all Gaussians that they were drawn from and climbs as
+/// far as they carry before it asks for anything; the last word has a batch of its own.
+///
 /// Failed runs are left out and counted. A batch without a good run is repeated with other draws,
 /// up to three times in a row; then the method stops (`too_many_failures`).
 ///
@@ -82,6 +87,14 @@ class RegressionVi : public RegressionMethod {
   RegressionVi(const space::Space& space, const space::Observations& observations,
                const RegressionViOptions& options, const std::optional<Start>& start = std::nullopt,
                DerivativeSource source = DerivativeSource::none);
+
+  /// Takes runs of earlier campaigns as its own; they are no evaluations of this one.
+  ///
+  /// A method that is restored must have been given the same before.
+  ///
+  /// @pre nothing was asked yet, and this was not called before
+  /// @throws Error(config)  when they have another number of parameters or QoIs
+  void reuse(std::vector<EarlierRuns> earlier);
 
   method::Batch ask() override;
   void tell(const method::BatchResult& result) override;
@@ -105,6 +118,8 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] const Gaussian& best() const { return climbs_[best_climb()].q; }
   [[nodiscard]] bool has_best() const { return !climbs_.empty(); }
   [[nodiscard]] std::int64_t num_evaluations() const { return num_evaluations_; }
+  /// Good runs of earlier campaigns that have a place within the bounds.
+  [[nodiscard]] Eigen::Index num_reused() const { return num_reused_; }
   [[nodiscard]] Stage stage() const { return stage_; }
   /// What the next batch is drawn from, unless a search asks it.
   [[nodiscard]] Gaussian proposal() const;
@@ -126,6 +141,9 @@ class RegressionVi : public RegressionMethod {
   void go_on_from(const Gaussian& q);
 
  private:
+  /// A fit explains the runs at the start when it leaves this share of the noise.
+  static constexpr double explained = 0.3;
+
   struct Sizes {
     Eigen::Index first = 0;      // of the first batch
     Eigen::Index most = 0;       // drawn from the start in all
@@ -166,7 +184,15 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
   [[nodiscard]] double widest_radius() const;
-  void add_runs(std::int64_t round, const Gaussian& drawn_from, Eigen::Index num_drawn, Told& told);
+  void add_runs(const Proposal& drawn_from, double num_drawn, Told& told);
+  void add_earlier_runs();
+  void begin();
+  [[nodiscard]] std::optional<Gaussian> best_known_gaussian() const;
+  int climb_without_new_runs();
+  [[nodiscard]] Eigen::Index enough_to_fit() const;
+  [[nodiscard]] bool is_start_explored() const;
+  [[nodiscard]] bool is_covered(Eigen::Index run) const;
+  [[nodiscard]] Eigen::Index num_to_start_from() const;
   void explore();
   void search(const Told& told);
   void climb();
@@ -188,6 +214,14 @@ class RegressionVi : public RegressionMethod {
   Gaussian start_;
   DerivativeSource source_;
   Eigen::VectorXd observations_;
+
+  // Of earlier campaigns; their runs are the first of `runs_`.
+  std::vector<EarlierRuns> earlier_;
+  Eigen::Index num_reused_ = 0;
+  std::size_t num_earlier_batches_ = 0;
+  Eigen::Index num_reused_at_start_ = 0;  // that as many draws of the start would tell as much
+  std::int64_t first_stream_ = 0;         // of random numbers: that of round 0
+  std::string beginning_;                 // what they were good for; for people
 
   // The state.
   std::int64_t round_ = 0;

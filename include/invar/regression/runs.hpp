@@ -1,14 +1,27 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include <Eigen/Core>
 
+#include "invar/regression/coordinate_change.hpp"
 #include "invar/regression/gaussian.hpp"
 
 namespace invar::regression {
 
-/// Good runs of the model and the Gaussians that they were drawn from.
+/// What runs were drawn from: a Gaussian, in the coordinates of the runs or in others.
+struct Proposal {
+  Gaussian gaussian;
+  std::shared_ptr<const CoordinateChange> change = {};  // none: the same coordinates
+
+  /// At every column, in the coordinates of the runs.
+  [[nodiscard]] Eigen::VectorXd log_density(const Eigen::MatrixXd& x) const {
+    return change ? change->log_density(gaussian, x) : gaussian.log_density(x);
+  }
+};
+
+/// Good runs of the model and the densities that they were drawn from.
 ///
 /// Shapes: d parameters, m whitened residuals, n runs.
 /// MPI:    Local.
@@ -18,9 +31,11 @@ class Runs {
 
   /// Adds a batch.
   ///
-  /// @param num_drawn  from the Gaussian: the good runs and those that came to nothing
+  /// @param num_drawn  from the proposal: the good runs and those that came to nothing
   /// @param jacobians  of the residuals with respect to x, m x d each; as many as columns,
   ///                   empty where a run came without, or none
+  void add(const Proposal& drawn_from, double num_drawn, const Eigen::MatrixXd& x,
+           const Eigen::MatrixXd& residuals, std::vector<Eigen::MatrixXd> jacobians);
   void add(const Gaussian& drawn_from, double num_drawn, const Eigen::MatrixXd& x,
            const Eigen::MatrixXd& residuals, std::vector<Eigen::MatrixXd> jacobians);
 
@@ -34,7 +49,7 @@ class Runs {
   }
   /// Whether any run came with one.
   [[nodiscard]] bool has_jacobians() const { return has_jacobians_; }
-  [[nodiscard]] const std::vector<Gaussian>& proposals() const { return proposals_; }
+  [[nodiscard]] const std::vector<Proposal>& proposals() const { return proposals_; }
   /// From each proposal: the good runs and those that came to nothing.
   [[nodiscard]] const std::vector<double>& num_drawn() const { return num_drawn_; }
 
@@ -53,7 +68,7 @@ class Runs {
   bool has_jacobians_ = false;
   Eigen::MatrixXd x_, residuals_;  // with room for more
   std::vector<Eigen::MatrixXd> jacobians_;
-  std::vector<Gaussian> proposals_;
+  std::vector<Proposal> proposals_;
   std::vector<double> num_drawn_;
   Eigen::VectorXd log_mixture_;  // log sum_b n_b q_b at every run
 };

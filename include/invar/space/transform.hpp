@@ -39,6 +39,9 @@ class Transform {
   /// @throws Error(config)  when a theta is not inside its one-sided bound
   [[nodiscard]] Eigen::VectorXd to_optimizer(const Eigen::VectorXd& theta) const;
 
+  /// Whether theta is T of some x.
+  [[nodiscard]] bool reaches(const Eigen::VectorXd& theta) const;
+
   /// dT_j/dx_j at every entry.
   [[nodiscard]] Eigen::MatrixXd jacobian(const Eigen::MatrixXd& x) const;
 
