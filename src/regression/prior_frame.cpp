@@ -20,7 +20,14 @@ using Eigen::VectorXd;
 /// Probabilities are kept this far from 0.
 constexpr double least_probability = 1e-300;
 
-double cumulative(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+double cumulative(double x) {
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2);
+}
+
+/// Of a standard normal between a and b, from the tail that has the digits.
+double probability_between(double a, double b) {
+  return a > 0.0 ? cumulative(-a) - cumulative(-b) : cumulative(b) - cumulative(a);
+}
 
 double quantile(double probability) {
   MatrixXd one = MatrixXd::Constant(1, 1, std::max(probability, least_probability));
@@ -92,11 +99,11 @@ MatrixXd PriorFrame::to_standard(const MatrixXd& physical) const {
   xi = std_.cwiseInverse().asDiagonal() * xi;
   for (Index j = 0; has_bounds_ && j < dimension(); ++j) {
     if (is_bounded(j)) {
-      const double share = cumulative(high_[j]) - cumulative(low_[j]);
+      const double share = probability_between(low_[j], high_[j]);
       for (Index i = 0; i < xi.cols(); ++i) {
         const double x = xi(j, i);
-        xi(j, i) = point_at((cumulative(x) - cumulative(low_[j])) / share,
-                            (cumulative(-x) - cumulative(-high_[j])) / share);
+        xi(j, i) = point_at(probability_between(low_[j], x) / share,
+                            probability_between(x, high_[j]) / share);
       }
     }
   }
@@ -110,7 +117,7 @@ VectorXd PriorFrame::slope(const VectorXd& xi) const {
     if (is_bounded(j)) {
       RowVectorXd bent = xi.segment<1>(j);
       bend(j, bent);
-      slope[j] *= (cumulative(high_[j]) - cumulative(low_[j])) *
+      slope[j] *= probability_between(low_[j], high_[j]) *
                   std::exp(0.5 * (bent[0] * bent[0] - xi[j] * xi[j]));
     }
   }

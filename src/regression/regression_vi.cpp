@@ -105,7 +105,7 @@ RegressionVi::Sizes RegressionVi::sizes() const {
     sizes.most = options_.first_sample_size.value_or(static_cast<int>(16 * (d + 2)));
     sizes.usual = options_.sample_size.value_or(static_cast<int>(2 * (d + 2)));
     sizes.unsettled = options_.sample_size.value_or(static_cast<int>(4 * (d + 2)));
-    sizes.checks = std::min<Index>(sizes.usual, std::max<Index>(4, (d + 2) / 4));
+    sizes.checks = std::min<Index>(sizes.usual, std::max<Index>(4, (d + 2) / 16));
   }
   sizes.first = std::min(sizes.first, sizes.most);
   sizes.starts = options_.starts.value_or(8);
@@ -299,6 +299,12 @@ double RegressionVi::error_at_start() const {
   return fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()}).residual_error;
 }
 
+MatrixXd RegressionVi::unexplained(const MatrixXd& x, const MatrixXd& qois) const {
+  INVAR_EXPECTS(has_climbed());
+  const Gaussian& base = *climbs_[current_].before;
+  return likelihood_.whitened_residuals(qois) - surrogate_->residuals.values(base.standardize(x));
+}
+
 void RegressionVi::search_from(const VectorXd& x, const VectorXd& qois, const MatrixXd& jacobian) {
   climbs_.clear();
   gauss_newton_.emplace(x);
@@ -411,7 +417,8 @@ void RegressionVi::climb() {
   const bool has_joined = !has_settled && is_near_another(at);
   const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
                                static_cast<Index>(tried_starts_.size()) < num_to_start_from();
-  if ((has_settled && may_start_again && (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
+  if ((has_settled && may_start_again &&
+       (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
       (has_joined && may_start_again)) {
     begin_from_run();
     return;
@@ -458,12 +465,23 @@ void RegressionVi::check_limits() {
       round_ > 0) {
     stop_ = StopReason::max_evaluations;
   }
+  if (stop_ != StopReason::none) {
+    answer_from_what_is_there();
+  }
+}
+
+void RegressionVi::finish() {
+  stop_ = StopReason::max_evaluations;
+  answer_from_what_is_there();
+}
+
+/// Where it ends before a climb has made a step.
+void RegressionVi::answer_from_what_is_there() {
   const bool has_answer = std::any_of(climbs_.begin(), climbs_.end(),
                                       [](const Climb& climb) { return climb.before.has_value(); });
-  if (stop_ == StopReason::none || has_answer || runs_.size() == 0) {
+  if (has_answer || runs_.size() == 0) {
     return;
   }
-  // It ends before a climb has begun: an answer from what is there.
   const StopReason reason = stop_;
   if (gauss_newton_ && gauss_newton_->has_point()) {
     begin_climb_after_search();

@@ -23,8 +23,7 @@ using method::StopReason;
 
 /// Directions are left out whose part of the residuals is below this share of the noise, all
 /// together; half its square is what leaves the ELBO, in nats.
-constexpr Truncation directions_kept{
-    .tail = 1e-3, .most = 64, .rough_tail = 0.1, .most_ever = 256};
+constexpr Truncation directions_kept{.tail = 1e-3, .most = 64, .rough_tail = 0.1, .most_ever = 256};
 /// Those that an answer must be missing to go on with more.
 constexpr Truncation directions_missing{
     .tail = 0.05, .most = 32, .rough_tail = 0.3, .most_ever = 128};
@@ -33,6 +32,8 @@ constexpr double still = 1e-3;
 /// Without derivatives, the linear fit that gives the directions leaves this share of the noise.
 constexpr double explained = 0.3;
 constexpr int most_bases = 6;
+/// The same without derivatives, which takes many small steps.
+constexpr int most_bases_by_values = 30;
 constexpr int most_empty = 3;
 /// Squares of residuals beyond this would leave nothing finite.
 constexpr double most_square = 1e150;
@@ -90,8 +91,8 @@ MatrixXd SubspaceVi::points(std::int64_t round, const Drawn* drawn, Index number
   if (drawn != nullptr && drawn->at.rows() > 0) {
     return lifted(round, drawn->at, basis_.leftCols(drawn->at.rows()));
   }
-  MatrixXd xi = start_std_.asDiagonal() *
-                standard_points(options_, round, frame_.dimension(), number);
+  MatrixXd xi =
+      start_std_.asDiagonal() * standard_points(options_, round, frame_.dimension(), number);
   xi.colwise() += start_mean_;
   return xi;
 }
@@ -101,9 +102,9 @@ method::Batch SubspaceVi::ask() {
   if (!pending_) {
     switch (purpose_) {
       case Purpose::probing:
-        pending_ = points(round_, nullptr,
-                          round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations)
-                                      : next_size_);
+        pending_ = points(
+            round_, nullptr,
+            round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_);
         break;
       case Purpose::sketching:
       case Purpose::verifying:
@@ -124,7 +125,7 @@ method::Batch SubspaceVi::ask() {
 
 /// What is wanted of the batch at hand.
 std::vector<method::WantedDerivatives> SubspaceVi::wanted(const MatrixXd& xi) const {
-  const bool wants = purpose_ == Purpose::probing ? source_ == DerivativeSource::jacobian
+  const bool wants = purpose_ == Purpose::probing     ? source_ == DerivativeSource::jacobian
                      : purpose_ == Purpose::inference ? inner_->has_jacobians()
                                                       : true;
   if (!wants || source_ == DerivativeSource::none) {
@@ -291,7 +292,17 @@ void SubspaceVi::tell(const method::BatchResult& result) {
       infer(told, result, xi);
       break;
   }
+  keep_to_the_limit();
   report(xi.cols(), told.xi.cols());
+}
+
+/// Ends where the next batch of the inner method would be too many.
+void SubspaceVi::keep_to_the_limit() {
+  if (purpose_ == Purpose::inference && stop_ == StopReason::none &&
+      num_evaluations_ + inner_->next_size() > options_.max_evaluations) {
+    inner_->finish();
+    stop_ = inner_->stop_reason();
+  }
 }
 
 /// After runs at the start: more of them, a run with products, or inference.
@@ -316,7 +327,7 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     begin_inference(&result);
     return;
   }
-  if (source_ == DerivativeSource::vector_jacobian) {
+  if (source_ == DerivativeSource::vector_jacobian && left > 0) {
     const Index most = std::min(likelihood_.num_residuals(), frame_.dimension());
     if (!are_exhausted(residuals, still) && xi_.cols() < most && left > more) {
       next_size_ = more;
@@ -324,9 +335,9 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     }
     const MatrixXd centred = (residuals.colwise() - residuals.rowwise().mean()) /
                              std::sqrt(static_cast<double>(std::max<Index>(1, xi_.cols() - 1)));
-    row_space_ = xi_.cols() < most ? leading_directions(centred, directions_kept)
-                                   : MatrixXd(MatrixXd::Identity(residuals.rows(),
-                                                                 residuals.rows()));
+    row_space_ = xi_.cols() < most
+                     ? leading_directions(centred, directions_kept)
+                     : MatrixXd(MatrixXd::Identity(residuals.rows(), residuals.rows()));
     Index best = 0;
     residuals.colwise().squaredNorm().minCoeff(&best);
     examined_ = xi_.col(best);
@@ -375,10 +386,10 @@ std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* 
       break;
     }
     const Index known = drawn.at.rows();
-    Gaussian proposal{.mean = basis_.transpose() * start_mean_,
-                      .lower = (basis_.transpose() * start_std_.cwiseAbs2().asDiagonal() * basis_)
-                                   .llt()
-                                   .matrixL()};
+    Gaussian proposal{
+        .mean = basis_.transpose() * start_mean_,
+        .lower =
+            (basis_.transpose() * start_std_.cwiseAbs2().asDiagonal() * basis_).llt().matrixL()};
     if (known > 0) {
       proposal = Gaussian::standard(r);
       proposal.mean.head(known) = drawn.proposal.mean;
@@ -456,14 +467,16 @@ void SubspaceVi::infer(const Told& told, const method::BatchResult& result, cons
   diagnostics_.messages.insert(diagnostics_.messages.end(), messages.begin(), messages.end());
   stop_ = inner_->stop_reason();
   const bool is_searching = inner_->stage() == Stage::gauss_newton;
-  if (!is_searching && gives_rows() && num_bases_ < most_bases && enlarge(told, result)) {
+  if (!is_searching && num_bases_ < (gives_rows() ? most_bases : most_bases_by_values) &&
+      stop_ == StopReason::none &&
+      (gives_rows() ? enlarge(told, result) : is_time_to_look(told) && enlarge_by_values())) {
     return;
   }
-  const bool has_seen_rows = !told.good.empty() &&
-                             !result.evaluations[static_cast<std::size_t>(told.good.front())]
-                                  .derivatives.is_empty();
-  if (stop_ == StopReason::accuracy && gives_rows() && !has_seen_rows &&
-      !inner_->is_exact() && num_evaluations_ < options_.max_evaluations) {
+  const bool has_seen_rows =
+      !told.good.empty() &&
+      !result.evaluations[static_cast<std::size_t>(told.good.front())].derivatives.is_empty();
+  if (stop_ == StopReason::accuracy && gives_rows() && !has_seen_rows && !inner_->is_exact() &&
+      num_evaluations_ < options_.max_evaluations) {
     purpose_ = Purpose::verifying;
     examined_ = basis_ * inner_->best().mean;
     next_size_ = 1;
@@ -473,8 +486,39 @@ void SubspaceVi::infer(const Told& told, const method::BatchResult& result, cons
 
 /// Directions that the derivatives of a batch show to be missing join the basis.
 bool SubspaceVi::enlarge(const Told& told, const method::BatchResult& result) {
-  const MatrixXd extra =
-      leading_directions(outside(basis_, jacobian_columns(told, result)), directions_missing);
+  return enlarge_by(outside(basis_, jacobian_columns(told, result)), &result);
+}
+
+/// Without derivatives, now and then: runs enough came since the last time.
+bool SubspaceVi::is_time_to_look(const Told& told) const {
+  const Index step = std::max<Index>(50, frame_.dimension() / 2);
+  const Index now = num_drawn_with_basis();
+  return inner_->has_climbed() && now / step > (now - told.xi.cols()) / step;
+}
+
+/// Good runs since the inner method began.
+Index SubspaceVi::num_drawn_with_basis() const {
+  Index number = 0;
+  for (const Drawn& drawn : drawn_) {
+    number += drawn.round >= inner_round_ ? drawn.size : 0;
+  }
+  return number;
+}
+
+/// What the inner fit leaves of the residuals, by the directions that it does not see.
+bool SubspaceVi::enlarge_by_values() {
+  const Index n = num_drawn_with_basis();
+  const MatrixXd xi = xi_.rightCols(n);
+  const Samples rest{.z = outside(basis_, xi),
+                     .weights = VectorXd::Ones(n),
+                     .values = inner_->unexplained(basis_.transpose() * xi, qois_.rightCols(n))};
+  return enlarge_by(outside(basis_, fit_polynomial(rest, Degree::linear).map.slope), nullptr);
+}
+
+/// @param columns  outside the basis; their Gram matrix is the mean of J^T J there
+/// @param last     as in `make_inner`
+bool SubspaceVi::enlarge_by(const MatrixXd& columns, const method::BatchResult* last) {
+  const MatrixXd extra = leading_directions(columns, directions_missing);
   if (extra.cols() == 0 || !inner_->has_best()) {
     return false;
   }
@@ -483,9 +527,9 @@ bool SubspaceVi::enlarge(const Told& told, const method::BatchResult& result) {
   at.lower.topLeftCorner(basis_.cols(), basis_.cols()) = inner_->best().lower;
   basis_.conservativeResize(Eigen::NoChange, at.dimension());
   basis_.rightCols(extra.cols()) = extra;
-  diagnostics_.messages.push_back(fmt::format(
-      "{} more directions are informed here: {} in all", extra.cols(), basis_.cols()));
-  begin_inference(&result);
+  diagnostics_.messages.push_back(
+      fmt::format("{} more directions are informed here: {} in all", extra.cols(), basis_.cols()));
+  begin_inference(last);
   inner_->go_on_from(at);
   stop_ = inner_->stop_reason();
   return true;

@@ -27,9 +27,9 @@ void append(VectorXd& all, const MatrixXd& more) {
 /// Of the prior alone.
 std::string prior_fingerprint(const space::Prior& prior) {
   const VectorXd one = VectorXd::Ones(1);
-  return fmt::format("{:016x}",
-                     space::fingerprint(prior, {.values = one, .noise = space::Noise::independent(one)},
-                                        0.0));
+  return fmt::format(
+      "{:016x}",
+      space::fingerprint(prior, {.values = one, .noise = space::Noise::independent(one)}, 0.0));
 }
 
 /// Numbers that were put one after the other.
@@ -135,6 +135,7 @@ void SubspaceVi::restore(const method::State& state) {
   inner_->restore(inner);
   if (purpose_ == Purpose::inference) {
     stop_ = inner_->stop_reason();
+    keep_to_the_limit();
   }
 }
 
@@ -211,7 +212,7 @@ void SubspaceVi::load(const method::State& state) {
   inner_.reset();
   if (state.has(inner_prefix + "method")) {
     const auto last = recalled_.find(inner_round_ - 1);
-    inner_ = make_inner(last != recalled_.end() ? &last->second : nullptr);
+    inner_ = make_inner(gives_rows() && last != recalled_.end() ? &last->second : nullptr);
   }
 }
 
@@ -257,6 +258,7 @@ void SubspaceVi::rescore(const method::State& state, std::int64_t num_given_up) 
             ? "data or noise have changed before there was an answer: the method begins again"
             : "the prior has changed: directions are told relative to it, the method begins again");
   }
+  keep_to_the_limit();
   report(0, 0);
   diagnostics_.scalars.back().second = 1.0;
 }

@@ -1,7 +1,6 @@
 #include "invar/regression/subspace_vi.hpp"
 
 #include <cmath>
-#include <iostream>
 #include <functional>
 #include <memory>
 
@@ -12,6 +11,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/random.hpp"
+#include "invar/method/state_reader.hpp"
 #include "invar/regression/make_regression_vi.hpp"
 
 namespace invar::regression {
@@ -67,8 +67,7 @@ struct Problem {
   [[nodiscard]] std::unique_ptr<SubspaceVi> solve(
       const RegressionViOptions& options, DerivativeSource source,
       const std::function<void(const SubspaceVi&)>& look = [](const SubspaceVi&) {}) const {
-    auto method =
-        std::make_unique<SubspaceVi>(space, observations, options, std::nullopt, source);
+    auto method = std::make_unique<SubspaceVi>(space, observations, options, std::nullopt, source);
     while (method->stop_reason() == StopReason::none) {
       method->tell(evaluate(method->ask()));
       look(*method);
@@ -103,15 +102,15 @@ double kl_to_linear_posterior(const MatrixXd& matrix, const Problem& problem,
   const VectorXd std = problem.space.prior.std();
   const double noise = std::sqrt(problem.observations.noise.variances()[0]);
   const MatrixXd a = matrix * std.asDiagonal() / noise;
-  const VectorXd y =
-      (problem.observations.values - matrix * problem.space.prior.mean()) / noise;
+  const VectorXd y = (problem.observations.values - matrix * problem.space.prior.mean()) / noise;
   const Index m = a.rows();
   const Index r = q.basis.cols();
   const MatrixXd gram = a * a.transpose() + MatrixXd::Identity(m, m);
   const VectorXd mean = a.transpose() * gram.llt().solve(y);
   // tr((I + A^T A)(I + B C B^T)) - d and the determinants.
   const MatrixXd ab = a * q.basis;
-  const double trace = a.squaredNorm() + (q.excess * (MatrixXd::Identity(r, r) + ab.transpose() * ab)).trace();
+  const double trace =
+      a.squaredNorm() + (q.excess * (MatrixXd::Identity(r, r) + ab.transpose() * ab)).trace();
   const VectorXd off = q.mean - mean;
   const MatrixXd inner = MatrixXd::Identity(r, r) + q.excess;
   return 0.5 * (trace + off.squaredNorm() + (a * off).squaredNorm() -
@@ -131,12 +130,15 @@ MatrixXd operator_of(Index m, Index d, const std::function<double(Index)>& singu
 TEST(SubspaceVi, FindsAnIllPosedPosteriorByProducts) {
   const Index d = 200;
   for (const auto& [m, rank, value] :
-       {std::tuple(Index{60}, Index{60},
-                   std::function([](Index k) { return 1.0 / std::pow(static_cast<double>(k) + 1.0, 2); })),
-        std::tuple(Index{100}, Index{12},
-                   std::function([](Index k) { return k < 12 ? std::exp(-0.4 * static_cast<double>(k)) : 0.0; })),
-        std::tuple(Index{100}, Index{24},
-                   std::function([](Index k) { return std::exp(-0.6 * static_cast<double>(k)); }))}) {
+       {std::tuple(Index{60}, Index{60}, std::function([](Index k) {
+                     return 1.0 / std::pow(static_cast<double>(k) + 1.0, 2);
+                   })),
+        std::tuple(Index{100}, Index{12}, std::function([](Index k) {
+                     return k < 12 ? std::exp(-0.4 * static_cast<double>(k)) : 0.0;
+                   })),
+        std::tuple(Index{100}, Index{24}, std::function([](Index k) {
+                     return std::exp(-0.6 * static_cast<double>(k));
+                   }))}) {
     const MatrixXd matrix = operator_of(m, d, value);
     const Problem problem =
         linear_problem(matrix, matrix * normals(6, d, 1), 1e-6,
@@ -144,8 +146,6 @@ TEST(SubspaceVi, FindsAnIllPosedPosteriorByProducts) {
     const auto solved = problem.solve({}, DerivativeSource::vector_jacobian);
     EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
     EXPECT_LE(kl_to_linear_posterior(matrix, problem, solved->answer()), 1e-6);
-    std::cout << m << ": rank " << rank << " found " << solved->answer().basis.cols() << ", "
-              << solved->num_evaluations() << " + " << solved->num_products() << "\n";
     EXPECT_LE(solved->num_evaluations() + solved->num_products(), 2 * (rank + 10));
   }
 }
@@ -154,8 +154,8 @@ class ManyParameters : public ::testing::TestWithParam<DerivativeSource> {};
 
 TEST_P(ManyParameters, TakeFewRunsWhereFewDirectionsAreInformed) {
   const Index d = 2000;
-  const MatrixXd matrix =
-      operator_of(40, d, [](Index k) { return k < 20 ? 10.0 / (1.0 + static_cast<double>(k)) : 0.0; });
+  const MatrixXd matrix = operator_of(
+      40, d, [](Index k) { return k < 20 ? 10.0 / (1.0 + static_cast<double>(k)) : 0.0; });
   const Problem problem = linear_problem(
       matrix, matrix * normals(6, d, 1), 0.01,
       space::Prior::diagonal(VectorXd::Constant(d, 0.5), VectorXd::LinSpaced(d, 0.5, 2.0)));
@@ -173,6 +173,312 @@ TEST_P(ManyParameters, TakeFewRunsWhereFewDirectionsAreInformed) {
 INSTANTIATE_TEST_SUITE_P(SubspaceVi, ManyParameters,
                          ::testing::Values(DerivativeSource::vector_jacobian,
                                            DerivativeSource::jacobian));
+
+/// Some smooth functions of few combinations of many parameters.
+Problem curved(const space::Prior& prior, const space::Bounds& bounds) {
+  const Index d = prior.dimension();
+  const Index m = 40;
+  const Index k = 6;
+  const MatrixXd turn =
+      orthonormal(11, d, k) * Eigen::VectorXd::LinSpaced(k, 2.0, 0.5).asDiagonal();
+  const MatrixXd mix = normals(12, m, 2 * k);
+  const auto features = [turn](const VectorXd& theta) {
+    const VectorXd u = turn.transpose() * theta;
+    VectorXd all(2 * u.size());
+    all << u, 0.2 * u.array().square() + (0.4 * u.array()).sin();
+    return all;
+  };
+  const auto slopes = [turn](const VectorXd& theta) {
+    const VectorXd u = turn.transpose() * theta;
+    MatrixXd all(2 * u.size(), turn.rows());
+    all << turn.transpose(),
+        (0.4 * u.array() + 0.4 * (0.4 * u.array()).cos()).matrix().asDiagonal() * turn.transpose();
+    return all;
+  };
+  const VectorXd truth = 0.7 * normals(13, d, 1);
+  const VectorXd noise = normals(14, m, 1);
+  return {.space = make_space(prior, bounds),
+          .observations = {.values = mix * features(truth) + 0.5 * noise,
+                           .noise = space::Noise::independent(VectorXd::Constant(m, 0.25))},
+          .model = [=](const VectorXd& theta) -> VectorXd { return mix * features(theta); },
+          .jacobian = [=](const VectorXd& theta) -> MatrixXd { return mix * slopes(theta); }};
+}
+
+Problem curved() {
+  const Index d = 100;
+  return curved(space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)),
+                space::Bounds::none(d));
+}
+
+/// The Gaussian in all coordinates, which are those in which the prior is N(0, I).
+Gaussian whole(const SubspaceVi::Answer& at) {
+  const MatrixXd covariance = MatrixXd::Identity(at.mean.size(), at.mean.size()) +
+                              at.basis * at.excess * at.basis.transpose();
+  return {.mean = at.mean, .lower = covariance.llt().matrixL()};
+}
+
+class CurvedProblem : public ::testing::TestWithParam<DerivativeSource> {};
+
+TEST_P(CurvedProblem, HasTheAnswerOfTheFullFamily) {
+  const Problem problem = curved();
+  RegressionVi full(problem.space, problem.observations, {.accuracy = 0.01, .max_evaluations = 400},
+                    std::nullopt, DerivativeSource::jacobian);
+  while (full.stop_reason() == StopReason::none) {
+    full.tell(problem.evaluate(full.ask()));
+  }
+  const auto solved = problem.solve({.family = FamilyChoice::low_rank}, GetParam());
+  EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+  EXPECT_LE(kl_divergence(whole(solved->answer()), full.best()), 0.05);
+  EXPECT_NEAR(solved->posterior()->elbo, full.posterior()->elbo, 0.05);
+}
+
+INSTANTIATE_TEST_SUITE_P(SubspaceVi, CurvedProblem,
+                         ::testing::Values(DerivativeSource::vector_jacobian,
+                                           DerivativeSource::jacobian,
+                                           DerivativeSource::jacobian_vector));
+
+void expect_same_states(const SubspaceVi& a, const SubspaceVi& b) {
+  const method::State one = a.state();
+  const method::State other = b.state();
+  ASSERT_EQ(one.values().size(), other.values().size());
+  for (const auto& [name, value] : one.values()) {
+    EXPECT_TRUE(method::are_same(value, other.values().at(name))) << name;
+  }
+}
+
+/// Asks for its next batch as a method that was restored does; some runs fail.
+void expect_the_same_when_restored(const Problem& problem, const RegressionViOptions& options,
+                                   DerivativeSource source) {
+  const auto fresh = [&] {
+    return std::make_unique<SubspaceVi>(problem.space, problem.observations, options, std::nullopt,
+                                        source);
+  };
+  const auto method = fresh();
+  method::RecordedRounds told;
+  int count = 0;
+  while (method->stop_reason() == StopReason::none) {
+    const auto restored = fresh();
+    restored->recall(told);
+    restored->restore(method->state());
+    expect_same_states(*restored, *method);
+    const method::Batch batch = method->ask();
+    const method::Batch again = restored->ask();
+    ASSERT_EQ(batch.points, again.points) << "round " << batch.round;
+    for (Index i = 0; i < batch.points.cols(); ++i) {
+      ASSERT_TRUE(method::is_same(batch.question(i), again.question(i)));
+    }
+    method::BatchResult result = problem.evaluate(batch);
+    for (method::Evaluation& evaluation : result.evaluations) {
+      if (++count % 11 == 0) {
+        evaluation = {};
+        evaluation.status = method::Status::crashed;
+      }
+    }
+    method->tell(result);
+    restored->tell(result);
+    expect_same_states(*restored, *method);
+    ASSERT_FALSE(::testing::Test::HasFailure()) << "round " << batch.round;
+    told[batch.round] = result;
+  }
+  const auto restored = fresh();
+  restored->recall(told);
+  restored->restore(method->state());
+  EXPECT_EQ(restored->stop_reason(), method->stop_reason());
+  ASSERT_TRUE(method->posterior().has_value());
+  EXPECT_EQ(restored->posterior()->samples, method->posterior()->samples);
+  EXPECT_EQ(restored->posterior()->weights, method->posterior()->weights);
+  EXPECT_EQ(restored->posterior()->findings, method->posterior()->findings);
+}
+
+TEST_P(CurvedProblem, ContinuesToTheBit) {
+  expect_the_same_when_restored(
+      curved(), {.family = FamilyChoice::low_rank, .max_evaluations = 350}, GetParam());
+}
+
+TEST(SubspaceVi, ContinuesToTheBitWithoutDerivativesAndWithBounds) {
+  const Index d = 30;
+  VectorXd low = VectorXd::Constant(d, -HUGE_VAL);
+  low.head(10).setConstant(-1.5);
+  VectorXd high = VectorXd::Constant(d, HUGE_VAL);
+  high.segment(5, 10).setConstant(1.0);
+  const Problem problem = curved(space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)),
+                                 space::Bounds(low, high));
+  for (const auto source : {DerivativeSource::none, DerivativeSource::vector_jacobian}) {
+    expect_the_same_when_restored(
+        problem, {.family = FamilyChoice::low_rank, .max_evaluations = 200}, source);
+  }
+}
+
+TEST(SubspaceVi, WithoutDerivativesALinearProblemTakesTwiceAsManyRunsAsParameters) {
+  const Index d = 60;
+  const MatrixXd matrix = operator_of(
+      30, d, [](Index k) { return k < 8 ? 10.0 / (1.0 + static_cast<double>(k)) : 0.0; });
+  const Problem problem =
+      linear_problem(matrix, matrix * normals(6, d, 1), 0.01,
+                     space::Prior::diagonal(VectorXd::Zero(d), VectorXd::LinSpaced(d, 0.5, 2.0)));
+  const auto solved = problem.solve({.family = FamilyChoice::low_rank}, DerivativeSource::none);
+  EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+  EXPECT_LE(solved->num_evaluations(), 2 * (d + 2));
+  EXPECT_LE(kl_to_linear_posterior(matrix, problem, solved->answer()), 1e-6);
+}
+
+TEST(SubspaceVi, GivesThePosteriorOfTheParameters) {
+  const Index d = 40;
+  const MatrixXd matrix = operator_of(20, d, [](Index k) { return k < 5 ? 3.0 : 0.0; });
+  const MatrixXd root = MatrixXd::Identity(d, d) + 0.05 * normals(9, d, d);
+  const MatrixXd prior_covariance = root * root.transpose();
+  const VectorXd prior_mean = VectorXd::LinSpaced(d, -1.0, 1.0);
+  const Problem problem = linear_problem(matrix, matrix * normals(6, d, 1), 0.25,
+                                         space::Prior::multivariate(prior_mean, prior_covariance));
+  const auto solved = problem.solve({.family = FamilyChoice::low_rank, .num_draws = 20000},
+                                    DerivativeSource::vector_jacobian);
+  const MatrixXd precision = prior_covariance.inverse() + matrix.transpose() * matrix / 0.25;
+  const MatrixXd covariance = precision.inverse();
+  const VectorXd mean = covariance * (matrix.transpose() * problem.observations.values / 0.25 +
+                                      prior_covariance.inverse() * prior_mean);
+  const auto posterior = solved->posterior();
+  ASSERT_TRUE(posterior.has_value());
+  EXPECT_LE((posterior->mean - mean).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_LE((posterior->covariance - covariance).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_LE((posterior->std - covariance.diagonal().cwiseSqrt()).cwiseAbs().maxCoeff(), 1e-5);
+  // 20,000 draws: four standard errors of a mean and of a variance.
+  const VectorXd drawn_mean = posterior->draws.rowwise().mean();
+  EXPECT_LE((drawn_mean - mean).cwiseQuotient(posterior->std).cwiseAbs().maxCoeff(), 4.0 / 141.0);
+  const VectorXd drawn_variance =
+      (posterior->draws.colwise() - drawn_mean).cwiseAbs2().rowwise().mean();
+  EXPECT_LE((drawn_variance.cwiseQuotient(covariance.diagonal()).array() - 1.0).abs().maxCoeff(),
+            4.0 / 100.0);
+  EXPECT_THAT(posterior->findings, Contains(HasSubstr("the data inform 5 of 40 directions")));
+}
+
+TEST(SubspaceVi, GoesOnUnderChangedDataAndBeginsAgainUnderAnotherPrior) {
+  const Problem problem = curved();
+  const RegressionViOptions options{};
+  SubspaceVi method(problem.space, problem.observations, options, std::nullopt,
+                    DerivativeSource::vector_jacobian);
+  method::RecordedRounds told;
+  while (method.stop_reason() == StopReason::none) {
+    const method::Batch batch = method.ask();
+    told[batch.round] = problem.evaluate(batch);
+    method.tell(told[batch.round]);
+  }
+  Problem changed = problem;
+  changed.observations.values.array() += 0.3;
+  SubspaceVi goes_on(changed.space, changed.observations, options, std::nullopt,
+                     DerivativeSource::vector_jacobian);
+  EXPECT_FALSE(goes_on.has_target_of(method.state()));
+  goes_on.recall(told);
+  goes_on.rescore(method.state(), 0);
+  const std::int64_t num_before = goes_on.num_evaluations();
+  EXPECT_EQ(num_before, method.num_evaluations());
+  while (goes_on.stop_reason() == StopReason::none) {
+    goes_on.tell(changed.evaluate(goes_on.ask()));
+  }
+  const auto anew = changed.solve(options, DerivativeSource::vector_jacobian);
+  EXPECT_LE(kl_divergence(whole(goes_on.answer()), whole(anew->answer())), 0.05);
+  EXPECT_LT(goes_on.num_evaluations() - num_before, anew->num_evaluations());
+
+  Problem moved = problem;
+  moved.space.prior = space::Prior::diagonal(VectorXd::Constant(100, 0.2), VectorXd::Ones(100));
+  SubspaceVi again(moved.space, moved.observations, options, std::nullopt,
+                   DerivativeSource::vector_jacobian);
+  again.recall(told);
+  again.rescore(method.state(), 0);
+  EXPECT_THAT(again.diagnostics().messages, Contains(HasSubstr("the prior has changed")));
+  while (again.stop_reason() == StopReason::none) {
+    again.tell(moved.evaluate(again.ask()));
+  }
+  EXPECT_LE(kl_divergence(whole(again.answer()),
+                          whole(moved.solve(options, DerivativeSource::vector_jacobian)->answer())),
+            0.05);
+}
+
+TEST(SubspaceVi, AnswersFromTheFewRunsThatItMayMake) {
+  const Problem problem = curved();
+  for (const int runs : {1, 2, 5, 12, 13, 30}) {
+    for (const auto source :
+         {DerivativeSource::none, DerivativeSource::jacobian, DerivativeSource::vector_jacobian,
+          DerivativeSource::jacobian_vector}) {
+      const auto solved =
+          problem.solve({.family = FamilyChoice::low_rank, .max_evaluations = runs}, source);
+      EXPECT_LE(solved->num_evaluations(), runs);
+      if (runs > 2) {
+        ASSERT_TRUE(solved->posterior().has_value()) << runs << derivative_source_name(source);
+        EXPECT_TRUE(std::isfinite(solved->posterior()->elbo));
+      }
+    }
+  }
+}
+
+TEST(SubspaceVi, StopsWhereNothingSucceeds) {
+  const Problem problem = curved();
+  SubspaceVi method(problem.space, problem.observations, {}, std::nullopt,
+                    DerivativeSource::vector_jacobian);
+  while (method.stop_reason() == StopReason::none) {
+    method::BatchResult result;
+    result.evaluations.resize(static_cast<std::size_t>(method.ask().points.cols()));
+    for (method::Evaluation& evaluation : result.evaluations) {
+      evaluation.status = method::Status::crashed;
+    }
+    method.tell(result);
+  }
+  EXPECT_EQ(method.stop_reason(), StopReason::too_many_failures);
+  EXPECT_FALSE(method.posterior().has_value());
+}
+
+TEST(SubspaceVi, StartsWhereItIsTold) {
+  const Problem problem = curved();
+  const Start start =
+      space::Prior::diagonal(VectorXd::Constant(100, 0.4), VectorXd::Constant(100, 0.2));
+  SubspaceVi method(problem.space, problem.observations, {}, start,
+                    DerivativeSource::vector_jacobian);
+  const MatrixXd first = method.ask().points;
+  EXPECT_NEAR(first.mean(), 0.4, 0.03);
+  EXPECT_NEAR(std::sqrt((first.array() - 0.4).square().mean()), 0.2, 0.03);
+  while (method.stop_reason() == StopReason::none) {
+    method.tell(problem.evaluate(method.ask()));
+  }
+  EXPECT_EQ(method.stop_reason(), StopReason::accuracy);
+  EXPECT_LE(kl_divergence(whole(method.answer()),
+                          whole(problem.solve({}, DerivativeSource::vector_jacobian)->answer())),
+            0.05);
+}
+
+TEST(MakeRegressionVi, TakesFewDirectionsWhereAFullCovarianceIsUnreasonable) {
+  const auto is_subspace = [](Index d, Index m, const RegressionViOptions& options,
+                              const core::Capabilities& can) {
+    const Problem problem =
+        linear_problem(MatrixXd::Zero(m, d), VectorXd::Zero(m), 1.0,
+                       space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)));
+    const auto method =
+        make_regression_vi(problem.space, problem.observations, options, {.can = can});
+    return dynamic_cast<const SubspaceVi*>(method.get()) != nullptr;
+  };
+  EXPECT_TRUE(is_subspace(501, 3, {}, {}));
+  EXPECT_FALSE(is_subspace(500, 3, {}, {}));
+  EXPECT_TRUE(is_subspace(4, 3, {.family = FamilyChoice::low_rank}, {}));
+  EXPECT_FALSE(is_subspace(50, 30, {}, {.jacobian = true, .vector_jacobian = true}));
+  EXPECT_TRUE(is_subspace(50, 30, {.derivatives = DerivativeUse::products},
+                          {.jacobian = true, .vector_jacobian = true}));
+  EXPECT_TRUE(is_subspace(50, 30, {}, {.vector_jacobian = true}));
+  EXPECT_FALSE(is_subspace(50, 10, {}, {.vector_jacobian = true}));
+  EXPECT_FALSE(
+      is_subspace(50, 30, {.family = FamilyChoice::mean_field}, {.vector_jacobian = true}));
+}
+
+TEST(MakeRegressionVi, RefusesWhatFewDirectionsCannotDo) {
+  const Problem problem = curved();
+  const RegressionViOptions options{.family = FamilyChoice::low_rank};
+  EXPECT_THROW(make_regression_vi(problem.space, problem.observations, options,
+                                  {.start = Gaussian::standard(100)}),
+               Error);
+  space::Space both = problem.space;
+  both.prior = space::Prior::multivariate(VectorXd::Zero(100), MatrixXd::Identity(100, 100));
+  VectorXd high = VectorXd::Constant(100, HUGE_VAL);
+  high[3] = 2.0;
+  both.bounds = space::Bounds(VectorXd::Constant(100, -HUGE_VAL), high);
+  EXPECT_THROW(make_regression_vi(both, problem.observations, options, {}), Error);
+}
 
 }  // namespace
 }  // namespace invar::regression

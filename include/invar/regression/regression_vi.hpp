@@ -126,11 +126,20 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] bool has_jacobians() const { return source_ != DerivativeSource::none; }
   /// Whether the last fit knows the residuals to the last digits that matter.
   [[nodiscard]] bool is_exact() const { return surrogate_ && surrogate_->is_exact(); }
+  [[nodiscard]] bool has_climbed() const {
+    return surrogate_ && stage_ == Stage::climbing && climbs_[current_].before.has_value();
+  }
 
   /// Root mean square, in units of the noise, of what a fit of all runs at the start leaves of the
   /// residuals at runs that it was not made from.
   /// @pre there is a run
   [[nodiscard]] double error_at_start() const;
+
+  /// What the last fit leaves of the whitened residuals at points whose outcomes are known.
+  /// Shapes: x d x n, qois m x n.
+  /// @pre a climb has made a step since the last start or restore
+  [[nodiscard]] Eigen::MatrixXd unexplained(const Eigen::MatrixXd& x,
+                                            const Eigen::MatrixXd& qois) const;
 
   /// Begins anew with a Gauss-Newton search, from a point whose outcome is known.
   /// Shapes: x d, qois m, jacobian of these with respect to the parameters m x d.
@@ -139,6 +148,11 @@ class RegressionVi : public RegressionMethod {
 
   /// Begins anew with a climb from q.
   void go_on_from(const Gaussian& q);
+
+  /// Ends with what the runs so far tell (`max_evaluations`).
+  void finish();
+  /// Of the next batch.
+  [[nodiscard]] Eigen::Index next_size() const { return next_size_; }
 
  private:
   /// A fit explains the runs at the start when it leaves this share of the noise.
@@ -199,6 +213,7 @@ class RegressionVi : public RegressionMethod {
   void begin_climb(const Gaussian& q, double radius);
   void begin_from_run();
   void check_limits();
+  void answer_from_what_is_there();
   void begin_climb_after_search();
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;

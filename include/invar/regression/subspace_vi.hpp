@@ -105,8 +105,8 @@ class SubspaceVi : public RegressionMethod {
                                      const Eigen::VectorXd& xi) const;
   [[nodiscard]] Eigen::MatrixXd reduced_jacobian(const method::Derivatives& found,
                                                  const Eigen::VectorXd& xi) const;
-  [[nodiscard]] method::BatchResult reduced(const method::BatchResult& result,
-                                            const Told& told, const Eigen::MatrixXd& xi) const;
+  [[nodiscard]] method::BatchResult reduced(const method::BatchResult& result, const Told& told,
+                                            const Eigen::MatrixXd& xi) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& xi, const method::BatchResult& result) const;
   [[nodiscard]] Eigen::MatrixXd jacobian_columns(const Told& told,
                                                  const method::BatchResult& result) const;
@@ -115,10 +115,15 @@ class SubspaceVi : public RegressionMethod {
                                                           const method::BatchResult& result) const;
   void keep(const Told& told, Drawn drawn);
   void probe(const Told& told, const method::BatchResult& result);
+  void keep_to_the_limit();
   void begin_inference(const method::BatchResult* last);
   [[nodiscard]] std::unique_ptr<RegressionVi> make_inner(const method::BatchResult* last) const;
   void infer(const Told& told, const method::BatchResult& result, const Eigen::MatrixXd& xi);
   bool enlarge(const Told& told, const method::BatchResult& result);
+  [[nodiscard]] bool is_time_to_look(const Told& told) const;
+  [[nodiscard]] Eigen::Index num_drawn_with_basis() const;
+  bool enlarge_by_values();
+  bool enlarge_by(const Eigen::MatrixXd& columns, const method::BatchResult* last);
   void load(const method::State& state);
   void report(Eigen::Index num_asked, Eigen::Index num_kept);
 
@@ -147,7 +152,7 @@ class SubspaceVi : public RegressionMethod {
   std::int64_t inner_round_ = 0;        // in which it began
   std::int64_t inner_evaluations_ = 0;  // that there were then
   int num_bases_ = 0;
-  bool uses_derivatives_ = false;       // in it
+  bool uses_derivatives_ = false;  // in it
   method::StopReason stop_ = method::StopReason::none;
 
   method::RecordedRounds recalled_;
