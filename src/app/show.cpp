@@ -118,7 +118,7 @@ std::string show_json(const std::filesystem::path& directory) {
       {"notes", summary.notes},
   };
   if (const auto& posterior = summary.posterior) {
-    json covariance = json::array();
+    json covariance;  // null where there are too many parameters to write it out
     for (Eigen::Index j = 0; j < posterior->covariance.rows(); ++j) {
       covariance.push_back(json_numbers(posterior->covariance.row(j).transpose()));
     }

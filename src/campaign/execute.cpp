@@ -227,7 +227,7 @@ void pack(const std::filesystem::path& directory, const Study& study,
   request.say = say;
   request.directory = directory;
   request.base = directory;
-  const Opened opened = open(study, request, false);
+  const Opened opened = open(study, request, {});
   store::CampaignStore& store = *opened.store;
   replay_told_rounds(study, store, *opened.method);
   store.write_view(make_view({.study = study,

@@ -31,6 +31,8 @@ constexpr Truncation directions_missing{
 constexpr double still = 1e-3;
 /// Without derivatives, the linear fit that gives the directions leaves this share of the noise.
 constexpr double explained = 0.3;
+/// Values alone tell all where a fit leaves no more than this share of the noise.
+constexpr double known = 1e-3;
 constexpr int most_bases = 6;
 /// The same without derivatives, which takes many small steps.
 constexpr int most_bases_by_values = 30;
@@ -421,12 +423,12 @@ void SubspaceVi::begin_inference(const method::BatchResult* last) {
   // Where the runs tell all by their values, derivatives are not asked for again.
   uses_derivatives_ = source_ == DerivativeSource::jacobian;
   inner_ = make_inner(last);
-  const bool is_explained = inner_->error_at_start() < explained;
-  if (!is_explained && source_ != DerivativeSource::none && !uses_derivatives_) {
+  const double error = inner_->error_at_start();
+  if (error > known && source_ != DerivativeSource::none && !uses_derivatives_) {
     uses_derivatives_ = true;
     inner_ = make_inner(last);
   }
-  if (is_explained && inner_->stage() == Stage::exploring) {
+  if (error < (uses_derivatives_ ? known : explained) && inner_->stage() == Stage::exploring) {
     inner_->go_on_from(inner_->proposal());
   }
   stop_ = inner_->stop_reason();

@@ -47,7 +47,8 @@ method::Posterior read_posterior(hid_t file) {
   method::Posterior posterior{
       .mean = h5::read_vector(in, "mean"),
       .std = h5::read_vector(in, "std"),
-      .covariance = h5::read_matrix(in, "covariance"),
+      .covariance =
+          h5::exists(in, "covariance") ? h5::read_matrix(in, "covariance") : Eigen::MatrixXd{},
       .elbo = h5::read_real_attribute(in, "elbo"),
       .elbo_standard_error = h5::read_real_attribute(in, "elbo_standard_error"),
       .normalised_elbo = h5::read_real_attribute(in, "normalised_elbo"),

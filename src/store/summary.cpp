@@ -74,7 +74,9 @@ std::optional<PosteriorSummary> read_posterior(const fs::path& path) {
       .units = h5::read<std::string>(file.get(), "parameters/units"),
       .mean = h5::read_vector(posterior.get(), "mean"),
       .std = h5::read_vector(posterior.get(), "std"),
-      .covariance = h5::read_matrix(posterior.get(), "covariance"),
+      .covariance = h5::exists(posterior.get(), "covariance")
+                        ? h5::read_matrix(posterior.get(), "covariance")
+                        : Eigen::MatrixXd{},
       .elbo = h5::read_real_attribute(posterior.get(), "elbo"),
       .elbo_standard_error = h5::read_real_attribute(posterior.get(), "elbo_standard_error"),
       .normalised_elbo = h5::read_real_attribute(posterior.get(), "normalised_elbo"),

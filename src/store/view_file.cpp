@@ -274,7 +274,9 @@ void ViewFile::write_posterior() {
   };
   rows("mean", {"parameter"}, parameter_units_, posterior.mean.transpose());
   rows("std", {"parameter"}, parameter_units_, posterior.std.transpose());
-  rows("covariance", {"parameter", "parameter_column"}, covariance_units_, posterior.covariance);
+  if (posterior.covariance.size() > 0) {
+    rows("covariance", {"parameter", "parameter_column"}, covariance_units_, posterior.covariance);
+  }
   rows("samples", {"posterior/sample", "parameter"}, parameter_units_, posterior.samples);
   rows("qois", {"posterior/sample", "qoi"}, view_.qoi_unit, posterior.qois);
   h5::write_object_attribute(file_.get(), "posterior", "elbo", posterior.elbo);

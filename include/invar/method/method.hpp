@@ -48,7 +48,7 @@ struct RoundDiagnostics {
 struct Posterior {
   Eigen::VectorXd mean;        // d, physical coordinates
   Eigen::VectorXd std;         // d, physical
-  Eigen::MatrixXd covariance;  // d x d, physical
+  Eigen::MatrixXd covariance;  // d x d, physical; empty where there are too many parameters
   double elbo = 0.0;           // of the last accepted state, as the method defines it
   double elbo_standard_error = 0.0;
   double normalised_elbo = 0.0;  // in nats, all constants in: a lower bound of the log evidence
