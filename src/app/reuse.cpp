@@ -100,6 +100,9 @@ ReusedCampaigns read_reused(const LoadedStudy& loaded, const fs::path& base,
         reused.messages.push_back(
             fmt::format("{} runs of {} are used too{}", runs.num_runs(), runs.origin,
                         num_known > 0 ? fmt::format("; {} are here already", num_known) : ""));
+        if (j > 0 && runs.batches.empty()) {
+          continue;
+        }
         known.push_back(runs);
         reused.kept.push_back({.named = named, .runs = std::move(runs)});
       }

@@ -139,13 +139,13 @@ std::vector<EarlierRuns> reused_runs(const Study& study, const fs::path& base,
   return runs;
 }
 
-std::vector<std::string> describe_reused(const fs::path& directory) {
-  std::vector<std::string> lines;
+std::vector<ReusedCount> count_reused(const fs::path& directory) {
+  std::vector<ReusedCount> counts;
   for (const auto& [name, bytes] : store::state_files_in(directory, kind)) {
     const EarlierRuns runs = read_kept_runs(bytes, directory / name).runs;
-    lines.push_back(fmt::format("{} runs of {}", runs.num_runs(), runs.origin));
+    counts.push_back({.num_runs = runs.num_runs(), .origin = runs.origin});
   }
-  return lines;
+  return counts;
 }
 
 }  // namespace invar::campaign
