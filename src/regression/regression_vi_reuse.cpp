@@ -124,8 +124,9 @@ void RegressionVi::begin() {
   begin_climb(best.value_or(start_), widest_radius());
   const int num_steps = climb_without_new_runs();
   beginning_ = fmt::format(
-      "{} runs of earlier campaigns are used too; they carry the climb through its first {} steps",
-      num_reused_, num_steps);
+      "{} runs of earlier campaigns are used too; they carry the climb through {} step{} without "
+      "new ones",
+      num_reused_, num_steps, num_steps == 1 ? "" : "s");
 }
 
 /// Whether more draws of the start would tell little that is new.
@@ -178,8 +179,8 @@ std::optional<Gaussian> RegressionVi::best_known_gaussian() const {
   return best;
 }
 
-/// Steps as long as there are runs enough where the climb stands, or the fit is exact. Whether it is
-/// accurate is left to new runs.
+/// Steps as long as there are runs enough where the climb stands, or the fit is exact. Whether it
+/// is accurate is left to new runs.
 int RegressionVi::climb_without_new_runs() {
   const auto can_step = [this] {
     if (stage_ != Stage::climbing || climbs_[current_].has_settled()) {

@@ -117,6 +117,7 @@ class RegressionVi : public method::Method {
                                   // likelihood without its constant
     double num_drawn = 0.0;       // the good ones and those that came to nothing
     std::int64_t num_rounds = 0;  // that they are of
+    std::int64_t num_reused = 0;  // of earlier campaigns; the first of them
   };
   [[nodiscard]] WeighedRuns weighed_runs() const;
 
