@@ -185,7 +185,17 @@ TEST(EarlierRuns, AreRefusedWhenTheirStateIsWrong) {
                Error);
   EXPECT_THROW(EarlierRuns::from_state(changed("streams", VectorXd(Eigen::Vector3d(1, -2, 1)))),
                Error);
+  EXPECT_THROW(
+      EarlierRuns::from_state(changed("num_drawn", VectorXd(Eigen::Vector3d(3, HUGE_VAL, 1)))),
+      Error);
+  EXPECT_THROW(EarlierRuns::from_state(changed("proposals", MatrixXd(MatrixXd::Zero(1, 6)))),
+               Error);
+  EXPECT_THROW(
+      EarlierRuns::from_state(changed("proposals", MatrixXd(MatrixXd::Constant(1, 6, NAN)))),
+      Error);
   EXPECT_THROW(EarlierRuns::from_state(changed("x", MatrixXd(2, 3))), Error);
+  EXPECT_THROW(EarlierRuns::from_state(changed("x", MatrixXd(MatrixXd::Constant(1, 3, NAN)))),
+               Error);
   EXPECT_THROW(
       EarlierRuns::from_state(changed("runs_with_jacobian", VectorXd(VectorXd::Constant(1, NAN)))),
       Error);
@@ -249,12 +259,6 @@ class Campaign {
     told_[batch.round] = problem_->evaluate(batch);
     points_.push_back(batch.points);
     method_->tell(told_[batch.round]);
-    if (getenv("DBG")) {
-      fmt::print("round {} n {} :", batch.round, batch.points.cols());
-      for (auto& [n, v] : method_->diagnostics().scalars) fmt::print(" {}={:.3g}", n, v);
-      for (auto& m : method_->diagnostics().messages) fmt::print(" {}", m);
-      fmt::print("\n");
-    }
   }
 
   [[nodiscard]] EarlierRuns runs() const {
