@@ -1,14 +1,20 @@
 // Campaigns that reuse the runs of earlier ones, through the program: what they save, that they
 // need the earlier directories no more, and everything that is refused.
-#include <cstdint>
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 #include "app/campaign_fixture.hpp"
+#include "app/check.hpp"
+#include "invar/core/error.hpp"
+#include "invar/model_petsc/builtin_models.hpp"
 #include "invar/store/create_campaign.hpp"
 
 namespace invar::test {
@@ -96,7 +102,7 @@ TEST_F(Reuse, NeedsTheEarlierDirectoryOnlyAtTheStart) {
   must_run("first", " --set inference.max_evaluations=40");
   const std::string options =
       " --set inference.reuse=[first] --set inference.accuracy=0.005"
-      " --set inference.max_evaluations=150";
+      " --set inference.max_evaluations=80";
   must_run("whole", options);
   ProgramResult result = invar("run study.yaml --campaign stops --stop-after 1" + options);
   remove("first");
@@ -216,6 +222,22 @@ TEST_F(Reuse, GoesWithAStartFromAnotherCampaign) {
   EXPECT_LE(distance("second", "alone"), 0.15);
 }
 
+TEST_F(Reuse, BeginsAnewWithTheStudyThatACampaignKeeps) {
+  must_run("first", " --set inference.max_evaluations=40");
+  must_run("second", " --set inference.reuse=first");
+  remove("first");
+
+  const ProgramResult result = invar("run second/study.yaml --campaign again");
+
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(difference("second", "again"), "");
+  const ProgramResult renamed =
+      invar("run second/study.yaml --campaign renamed --set parameters.names=[a,b,d]");
+  EXPECT_EQ(renamed.exit_code, 78);
+  EXPECT_THAT(renamed.err,
+              HasSubstr("its runs have the parameters a, b, c, this study has a, b, d"));
+}
+
 TEST_F(Reuse, IsToldByCheck) {
   must_run("first", " --set inference.max_evaluations=40");
   const ProgramResult result = invar("check study.yaml --set inference.reuse=first");
@@ -247,48 +269,79 @@ TEST_F(Reuse, RefusesADamagedCopy) {
   EXPECT_EQ(invar("resume second --stop-after 1").exit_code % 75, 0);
 }
 
+/// What `invar check` says is wrong; "" where all is sound.
+std::pair<std::string, int> complaint(const fs::path& study,
+                                      const std::vector<std::string>& overrides) {
+  model::ModelRegistry registry;
+  model_petsc::add_builtin_models(registry);
+  try {
+    app::check_text(study, overrides, registry);
+    return {"", 0};
+  } catch (const Error& error) {
+    return {error.what(), static_cast<int>(error.kind())};
+  }
+}
+
 struct Refusal {
-  const char* options;
+  std::vector<std::string> overrides;  // the first of them of inference.reuse
   int exit_code;
   const char* message;
 };
 
 TEST_F(Reuse, SaysWhatItCannotReuse) {
-  must_run("first", " --set inference.max_evaluations=40");
+  const std::string text = reuse_study("", "{type: linear, matrix: {file: matrix.csv}}");
+  write_file(folder_ / "study.yaml", text);
+  const std::string matrix = "x,y,z\n1,0,0\n0,1,0\n0,0,1\n1,1,0\n1,0,1\n0,1,1\n";
+  write_file(folder_ / "matrix.csv", matrix);
+  must_run("first");
   fs::create_directory(folder_ / "empty");
   store::create_campaign(folder_ / "newer", {.study_text = "invar: 2\n", .data_files = {}});
-  store::create_campaign(folder_ / "fresh", {.study_text = reuse_study(), .data_files = {}});
+  store::create_campaign(folder_ / "fresh", {.study_text = read_file(folder_ / "first/study.yaml"),
+                                             .data_files = {{"data/matrix.csv", matrix}}});
   fs::copy(folder_ / "first", folder_ / "edited", fs::copy_options::recursive);
   write_file(folder_ / "edited" / "study.yaml",
              "# edited\n" + read_file(folder_ / "edited" / "study.yaml"));
+  EXPECT_EQ(complaint(folder_ / "study.yaml", {"inference.reuse=[first]"}).first, "");
   for (const Refusal& one : {
-           Refusal{"[first,nowhere]", 66, "inference.reuse: nowhere: "},
-           {"empty", 66, "inference.reuse: empty: "},
-           {"study.yaml", 66, "inference.reuse: study.yaml: expected the directory of a campaign"},
-           {"[first,first]", 78, "inference.reuse: first: it is named twice"},
-           {"[first,./first/]", 78, "inference.reuse: ./first/: it is named twice"},
-           {"second", 78, "inference.reuse: second: it is the directory of this campaign itself"},
-           {"newer", 78, "expected 1, the format that this program reads"},
-           {"fresh", 65, "inference.reuse: fresh: it has no finished round with a good run"},
-           {"edited", 65, "has another checksum"},
-           {"first --set model.sleep_s=0.001", 78, "model.sleep_s: 0 -> 0.001"},
-           {"first --set parameters.names=[a,b,d]", 78, "parameters.names: "},
-           {"first --set petsc=-ksp_view", 78, "petsc: "},
-           {"first --set observations.values=[1,2,3]", 78,
-            "its runs have 6 QoIs, this study has 3"},
-           {"first --set inference.method=run_vi", 78, "is no key of `method: run_vi`"},
-           {"{a:0}", 78, "inference.reuse"},
-           {"[[first]]", 78, "inference.reuse"},
+           Refusal{{"[first,nowhere]"}, 66, "inference.reuse: nowhere: "},
+           {{"empty"}, 66, "inference.reuse: empty: "},
+           {{"study.yaml"}, 65, "inference.reuse: study.yaml: "},
+           {{"[first,first]"}, 78, "inference.reuse: first: it is named twice"},
+           {{"[first,./first/]"}, 78, "inference.reuse: ./first/: it is named twice"},
+           {{"first", "campaign.directory=first"},
+            78,
+            "inference.reuse: first: it is the directory of this campaign itself"},
+           {{"newer"}, 78, "expected 1, the format that this program reads"},
+           {{"fresh"}, 65, "inference.reuse: fresh: it has no finished round with a good run"},
+           {{"edited"}, 65, "has another checksum"},
+           {{"first", "model.matrix=[[1,0,0],[0,1,0],[0,0,1],[1,1,0],[1,0,1],[0,1,2]]"},
+            78,
+            "model.matrix"},
+           {{"first", "parameters.names=[a,b,d]"}, 78, "parameters.names: "},
+           {{"first", "petsc=-ksp_view"}, 78, "petsc: "},
+           {{"first", "inference.method=run_vi"}, 78, "is no key of `method: run_vi`"},
+           {{"{a: b}"}, 78, "inference.reuse"},
+           {{"[[first]]"}, 78, "inference.reuse"},
        }) {
-    const ProgramResult result =
-        invar(std::string("run study.yaml --campaign second --set inference.reuse=") + one.options);
-    EXPECT_EQ(result.exit_code, one.exit_code) << one.options << ": " << result.err;
-    EXPECT_THAT(result.err, HasSubstr(one.message));
-    EXPECT_FALSE(fs::exists(folder_ / "second")) << one.options;
+    std::vector<std::string> overrides = one.overrides;
+    overrides[0].insert(0, "inference.reuse=");
+    const auto [message, code] = complaint(folder_ / "study.yaml", overrides);
+    EXPECT_EQ(code, one.exit_code) << overrides[0] << ": " << message;
+    EXPECT_THAT(message, HasSubstr(one.message));
   }
-  const ProgramResult result = invar("check study.yaml --set inference.reuse=nowhere");
-  EXPECT_EQ(result.exit_code, 66) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("inference.reuse: nowhere: "));
+  // The same name, another content.
+  write_file(folder_ / "matrix.csv", "x,y,z\n2,0,0\n0,1,0\n0,0,1\n1,1,0\n1,0,1\n0,1,1\n");
+  EXPECT_THAT(complaint(folder_ / "study.yaml", {"inference.reuse=first"}).first,
+              HasSubstr("its runs are not of this model"));
+
+  write_file(folder_ / "study.yaml", reuse_study());
+  must_run("toy", " --set inference.max_evaluations=20");
+  const ProgramResult result =
+      run("second", " --set inference.reuse=toy --set observations.values=[1,2,3]");
+  EXPECT_EQ(result.exit_code, 78) << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr("inference.reuse: toy: its runs have 6 QoIs, this study has 3"));
+  EXPECT_FALSE(fs::exists(folder_ / "second"));
 }
 
 }  // namespace

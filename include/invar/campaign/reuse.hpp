@@ -34,6 +34,7 @@ ReusableRuns reusable_runs(const std::filesystem::path& directory, const Study& 
 /// Runs as a campaign that reuses them keeps them.
 struct KeptRuns {
   std::string named;  // the directory, as the study named it that began the campaign
+  std::vector<std::string> parameters;  // their names
   regression::EarlierRuns runs;
 };
 
