@@ -26,8 +26,11 @@ bool matters(const std::string& change) {
 
 std::string text_of(const campaign::Rescoring& found, const campaign::Study& study) {
   std::string text;
-  text += fmt::format("runs          {} of {} recorded, of {} rounds\n", found.num_used,
-                      found.num_recorded, found.num_rounds);
+  text += fmt::format(
+      "runs          {} of {} recorded{}, of {} rounds\n", found.num_used,
+      found.num_recorded + found.num_reused,
+      found.num_reused > 0 ? fmt::format(" ({} of earlier campaigns)", found.num_reused) : "",
+      found.num_rounds);
   text += fmt::format("effective     {:.1f} runs; the largest weight is {:.3g} %\n",
                       found.effective_sample_size, 100 * found.largest_weight);
   for (const std::string& note : found.notes) {
@@ -50,6 +53,7 @@ std::string json_of(const campaign::Rescoring& found, const campaign::Study& stu
                                {"effective_sample_size", json_number(found.effective_sample_size)},
                                {"largest_weight", json_number(found.largest_weight)},
                                {"runs", found.num_used},
+                               {"reused", found.num_reused},
                                {"recorded", found.num_recorded},
                                {"log_evidence", json_number(found.log_evidence)},
                                {"notes", found.notes},

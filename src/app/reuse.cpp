@@ -54,10 +54,23 @@ void require_same_model(const LoadedStudy& before, const LoadedStudy& after) {
   }
 }
 
+/// A copy that a campaign keeps: of a stored study that begins another campaign.
+campaign::ReusableRuns read_copy(const LoadedStudy& loaded, const fs::path& file) {
+  KeptRuns kept = campaign::read_kept_runs(read_file(file), file);
+  if (kept.parameters != loaded.study.space.names) {
+    throw Error(ErrorKind::config, fmt::format("its runs have the parameters {}, this study has {}",
+                                               fmt::join(kept.parameters, ", "),
+                                               fmt::join(loaded.study.space.names, ", ")));
+  }
+  campaign::ReusableRuns found;
+  found.runs.push_back(std::move(kept.runs));
+  return found;
+}
+
 campaign::ReusableRuns read_one(const LoadedStudy& loaded, const fs::path& from,
                                 const std::string& named, const model::ModelRegistry& registry) {
   if (fs::is_regular_file(from)) {
-    throw Error(ErrorKind::no_input, "expected the directory of a campaign, found a file");
+    return read_copy(loaded, from);
   }
   const store::Manifest manifest = store::read_manifest(from);
   const LoadedStudy before = load_study(from / "study.yaml", {}, registry);
@@ -100,8 +113,12 @@ ReusedCampaigns read_reused(const LoadedStudy& loaded, const fs::path& base,
         reused.messages.push_back(
             fmt::format("{} runs of {} are used too{}", runs.num_runs(), runs.origin,
                         num_known > 0 ? fmt::format("; {} are here already", num_known) : ""));
+        if (j > 0 && runs.batches.empty()) {
+          continue;
+        }
         known.push_back(runs);
-        reused.kept.push_back({.named = named, .runs = std::move(runs)});
+        reused.kept.push_back(
+            {.named = named, .parameters = loaded.study.space.names, .runs = std::move(runs)});
       }
     } catch (const Error& error) {
       const std::string where = list->items[i].where.text();

@@ -29,14 +29,14 @@ using nlohmann::json;
 struct Shown {
   store::CampaignSummary summary;
   RecordedStatus status;
-  std::vector<std::string> reused;  // a line per earlier campaign
+  std::vector<campaign::ReusedCount> reused;
 };
 
 /// What says "running", or nothing yet, and is in nobody's hands was interrupted.
 Shown look_at(const std::filesystem::path& directory) {
   Shown shown{.summary = store::read_summary(directory), .status = {}, .reused = {}};
   try {
-    shown.reused = campaign::describe_reused(directory);
+    shown.reused = campaign::count_reused(directory);
   } catch (const Error& error) {
     shown.summary.notes.emplace_back(error.what());
   }
@@ -101,7 +101,11 @@ json diagnostics_json(const method::State& diagnostics) {
 }  // namespace
 
 std::string show_json(const std::filesystem::path& directory) {
-  const auto [summary, status, reused] = look_at(directory);
+  const auto [summary, status, counts] = look_at(directory);
+  json reused = json::array();
+  for (const auto& [num_runs, origin] : counts) {
+    reused.push_back({{"runs", num_runs}, {"origin", origin}});
+  }
   json shown = {
       {"status", status.status},
       {"stop_reason", status.stop_reason},
@@ -148,8 +152,8 @@ std::string show_text(const std::filesystem::path& directory) {
   text += fmt::format("rounds        {}\n", summary.num_rounds);
   text += fmt::format("evaluations   {} ({} failed, {} in the journal)\n", summary.num_evaluations,
                       summary.num_failed, summary.num_journalled);
-  for (const std::string& line : reused) {
-    text += fmt::format("reused        {} are used too\n", line);
+  for (const auto& [num_runs, origin] : reused) {
+    text += fmt::format("reused        {} runs of {} are used too\n", num_runs, origin);
   }
   if (summary.num_ran_ahead > 0) {
     text += fmt::format("ran ahead     {} runs on idle groups; {} of them were asked for later\n",

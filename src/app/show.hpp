@@ -14,7 +14,7 @@ namespace invar::app {
 std::string show_text(const std::filesystem::path& directory);
 
 /// The same for programs: one JSON object with status, stop_reason, rounds, evaluations, failed,
-/// reused (a line per earlier campaign), posterior {names, mean, std, covariance, diagnostics, findings} or null, elbo, seconds, notes
+/// reused [{runs, origin}], posterior {names, mean, std, covariance, diagnostics, findings} or null, elbo, seconds, notes
 /// (files that could not be read, and why).
 std::string show_json(const std::filesystem::path& directory);
 

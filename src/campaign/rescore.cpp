@@ -124,6 +124,7 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
   result.effective_sample_size = 1.0 / weights.squaredNorm();
   result.largest_weight = weights.maxCoeff();
   result.num_used = static_cast<std::int64_t>(weights.size());
+  result.num_reused = runs.num_reused;
   result.num_recorded = static_cast<std::int64_t>(record.size());
   result.num_rounds = runs.num_rounds;
   result.notes = record.notes;

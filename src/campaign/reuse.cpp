@@ -36,10 +36,29 @@ std::string bytes_of(const fs::path& path) {
   return bytes.str();
 }
 
+/// The newest restart file; empty where no round is finished.
+fs::path newest_restart_file(const fs::path& directory) {
+  try {
+    return store::find_restart_file(directory);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::no_input) {
+      throw;
+    }
+    return {};
+  }
+}
+
 EarlierRuns runs_of_regression(const fs::path& directory, const Study& study,
                                const store::RecordedEvaluations& record,
                                std::vector<std::string>& notes) {
-  const store::RestartPoint newest = store::read_restart_file(store::find_restart_file(directory));
+  const fs::path restart = newest_restart_file(directory);
+  if (restart.empty()) {
+    return {.origin = "",
+            .transform = space::Transform(study.space.bounds, study.regression_vi.transform_map,
+                                          study.regression_vi.transform_interior_margin),
+            .batches = {}};
+  }
+  const store::RestartPoint newest = store::read_restart_file(restart);
   const auto num_later =
       std::count_if(record.rounds.begin(), record.rounds.end(),
                     [&](std::int64_t round) { return round >= newest.num_rounds; });
@@ -80,6 +99,19 @@ EarlierRuns runs_of_run_vi(const fs::path& directory, const Study& study,
   return runs;
 }
 
+std::string joined(const std::vector<std::string>& lines) {
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
 }  // namespace
 
 ReusableRuns reusable_runs(const fs::path& directory, const Study& study, bool with_jacobians,
@@ -115,13 +147,16 @@ ReusableRuns reusable_runs(const fs::path& directory, const Study& study, bool w
 std::string kept_runs_bytes(const KeptRuns& kept) {
   method::State state = kept.runs.to_state();
   state.set("named", kept.named);
+  state.set("parameters", joined(kept.parameters));
   return store::state_file_bytes(kind, {{"runs", kept.runs.num_runs()}}, state);
 }
 
 KeptRuns read_kept_runs(const std::string& bytes, const fs::path& path) {
   const method::State state = store::read_state_file(bytes, path, kind);
   try {
-    return {.named = state.get<std::string>("named"), .runs = EarlierRuns::from_state(state)};
+    return {.named = state.get<std::string>("named"),
+            .parameters = lines_of(state.get<std::string>("parameters")),
+            .runs = EarlierRuns::from_state(state)};
   } catch (const Error& error) {
     throw Error(ErrorKind::data, fmt::format("{}: {}", path.string(), error.what()));
   }
@@ -139,13 +174,13 @@ std::vector<EarlierRuns> reused_runs(const Study& study, const fs::path& base,
   return runs;
 }
 
-std::vector<std::string> describe_reused(const fs::path& directory) {
-  std::vector<std::string> lines;
+std::vector<ReusedCount> count_reused(const fs::path& directory) {
+  std::vector<ReusedCount> counts;
   for (const auto& [name, bytes] : store::state_files_in(directory, kind)) {
     const EarlierRuns runs = read_kept_runs(bytes, directory / name).runs;
-    lines.push_back(fmt::format("{} runs of {}", runs.num_runs(), runs.origin));
+    counts.push_back({.num_runs = runs.num_runs(), .origin = runs.origin});
   }
-  return lines;
+  return counts;
 }
 
 }  // namespace invar::campaign

@@ -219,7 +219,8 @@ const Table<InferenceBlock>& reuse_table() {
   static const Table<InferenceBlock> table = [] {
     auto reuse = options::custom<InferenceBlock>(
         "reuse", "list of text",
-        "directories of earlier campaigns of the same model: their runs count as runs of this one",
+        "directories of earlier campaigns of the same model, relative to the study file: their "
+        "runs count as runs of this one",
         read_reuse);
     reuse.default_text = [](const InferenceBlock&) { return std::string("none"); };
     return Table<InferenceBlock>({std::move(reuse)});

@@ -1,6 +1,7 @@
 #include "invar/regression/earlier_runs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -175,6 +176,7 @@ EarlierRuns EarlierRuns::from_state(const method::State& state) {
   const MatrixXd& proposals = in.matrix("proposals", d, streams.size() * (d + 1));
   const auto& qois = state.get<MatrixXd>("qois");
   const MatrixXd& x = in.matrix("x", d, qois.cols());
+  StateReader::require(x.allFinite(), "x", "finite numbers", "others");
   const auto& with_jacobian = state.get<VectorXd>("runs_with_jacobian");
   const MatrixXd& jacobians = in.matrix("jacobians", qois.rows(), with_jacobian.size() * d);
   Index run = 0;
@@ -182,14 +184,19 @@ EarlierRuns EarlierRuns::from_state(const method::State& state) {
   for (Index b = 0; b < streams.size(); ++b) {
     StateReader::require(streams[b] >= 0.0 && streams[b] <= most_streams, "streams", "counts",
                          fmt::to_string(streams[b]));
-    const bool is_sound = num_good[b] >= 0.0 && num_good[b] <= num_drawn[b] &&
+    const auto factor = proposals.middleCols(b * (d + 1) + 1, d);
+    StateReader::require(proposals.middleCols(b * (d + 1), d + 1).allFinite() &&
+                             (factor.diagonal().array() > 0.0).all(),
+                         "proposals", "finite numbers, and positive ones on a factor's diagonal",
+                         "others");
+    const bool is_sound = num_good[b] >= 0.0 && std::isfinite(num_drawn[b]) &&
+                          num_good[b] <= num_drawn[b] &&
                           num_good[b] <= static_cast<double>(x.cols() - run);
     StateReader::require(is_sound, "num_good", "as many runs as there are",
                          fmt::to_string(num_good[b]));
     const auto size = static_cast<Index>(num_good[b]);
     Batch batch{.stream = static_cast<std::int64_t>(streams[b]),
-                .drawn_from = {.mean = proposals.col(b * (d + 1)),
-                               .lower = proposals.middleCols(b * (d + 1) + 1, d)},
+                .drawn_from = {.mean = proposals.col(b * (d + 1)), .lower = factor},
                 .num_drawn = num_drawn[b],
                 .x = x.middleCols(run, size),
                 .qois = qois.middleCols(run, size)};

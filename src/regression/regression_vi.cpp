@@ -332,12 +332,9 @@ VectorXd RegressionVi::log_posteriors() const {
 void RegressionVi::begin_from_run() {
   const VectorXd densities = log_posteriors();
   Index best = -1;
-  for (Index i = 0; i < num_to_start_from(); ++i) {
-    const bool was_tried =
-        std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end() ||
-        is_covered(i);
+  for (const Index i : runs_to_start_from()) {
     const bool can_start = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
-    if (!was_tried && can_start && (best < 0 || densities[i] > densities[best])) {
+    if (can_start && (best < 0 || densities[i] > densities[best])) {
       best = i;
     }
   }
@@ -415,8 +412,7 @@ void RegressionVi::climb() {
   const bool has_settled = at.has_settled();
   next_size_ = surrogate_->is_exact() ? size.checks : has_settled ? size.usual : size.unsettled;
   const bool has_joined = !has_settled && is_near_another(at);
-  const bool may_start_again = static_cast<int>(climbs_.size()) < size.starts &&
-                               static_cast<Index>(tried_starts_.size()) < num_to_start_from();
+  const bool may_start_again = can_start_again();
   if ((has_settled && may_start_again &&
        (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
       (has_joined && may_start_again)) {

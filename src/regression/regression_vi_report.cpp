@@ -64,7 +64,8 @@ WeighedRuns RegressionVi::weighed_runs() const {
   return {.points = transform_.to_physical(runs_.x()),
           .log_weights = log_posteriors() - runs_.log_mixture(),
           .num_drawn = std::accumulate(runs_.num_drawn().begin(), runs_.num_drawn().end(), 0.0),
-          .num_rounds = static_cast<std::int64_t>(runs_.num_drawn().size())};
+          .num_rounds = static_cast<std::int64_t>(runs_.num_drawn().size()),
+          .num_reused = num_reused_};
 }
 
 RegressionVi::Importance RegressionVi::importance() const {
@@ -152,6 +153,9 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   const Index num_informed = (informed.array() < informed_share).count();
   const double nats_lost = weighted.log_evidence - best.elbo;
   method::State& diagnostics = posterior.diagnostics;
+  if (!earlier_.empty()) {
+    diagnostics.set("num_reused_runs", static_cast<std::int64_t>(num_reused_));
+  }
   diagnostics.set("k_hat", weighted.smoothed.k_hat);
   diagnostics.set("ess", weighted.smoothed.effective_sample_size);
   diagnostics.set("log_evidence", weighted.log_evidence);

@@ -124,8 +124,9 @@ void RegressionVi::begin() {
   begin_climb(best.value_or(start_), widest_radius());
   const int num_steps = climb_without_new_runs();
   beginning_ = fmt::format(
-      "{} runs of earlier campaigns are used too; they carry the climb through its first {} steps",
-      num_reused_, num_steps);
+      "{} runs of earlier campaigns are used too; they carry the climb through {} step{} without "
+      "new ones",
+      num_reused_, num_steps, num_steps == 1 ? "" : "s");
 }
 
 /// Whether more draws of the start would tell little that is new.
@@ -178,11 +179,14 @@ std::optional<Gaussian> RegressionVi::best_known_gaussian() const {
   return best;
 }
 
-/// Steps as long as there are runs enough where the climb stands. Whether it is accurate is left to
-/// new runs.
+/// Steps as long as there are runs enough where the climb stands, or the fit is exact. Whether it
+/// is accurate is left to new runs.
 int RegressionVi::climb_without_new_runs() {
   const auto can_step = [this] {
-    return stage_ == Stage::climbing && !climbs_[current_].has_settled() &&
+    if (stage_ != Stage::climbing || climbs_[current_].has_settled()) {
+      return false;
+    }
+    return (surrogate_ && surrogate_->is_exact()) ||
            effective_sample_size(runs_.log_weights(climbs_[current_].q)) >=
                static_cast<double>(enough_to_fit());
   };
@@ -197,18 +201,34 @@ int RegressionVi::climb_without_new_runs() {
   return num_steps;
 }
 
-/// Runs that a climb may begin at: those drawn from the start, or any where there are earlier ones.
-Index RegressionVi::num_to_start_from() const {
-  return num_reused_ > 0 ? runs_.size() : num_explored_;
+/// The runs that a climb may begin at and none began at yet: those drawn from the start, and
+/// earlier ones that might have been.
+std::vector<Index> RegressionVi::runs_to_start_from() const {
+  std::vector<Index> found;
+  const auto add = [&](Index run) {
+    if (std::find(tried_starts_.begin(), tried_starts_.end(), run) == tried_starts_.end()) {
+      found.push_back(run);
+    }
+  };
+  if (num_reused_ == 0) {
+    for (Index i = 0; i < num_explored_; ++i) {
+      add(i);
+    }
+    return found;
+  }
+  const VectorXd log_weights = runs_.log_weights(start_);
+  for (Index i = 0; i < runs_.size(); ++i) {
+    if (log_weights[i] > std::log(0.5)) {
+      add(i);
+    }
+  }
+  return found;
 }
 
-/// Whether a climb has been where an old run is. (Draws of the start are all over it.)
-bool RegressionVi::is_covered(Index run) const {
-  const auto d = static_cast<double>(space_.dimension());
-  return num_reused_ > 0 && std::any_of(climbs_.begin(), climbs_.end(), [&](const Climb& climb) {
-           return climb.q.standardize(runs_.x().col(run)).squaredNorm() <
-                  d + 6.0 * std::sqrt(2.0 * d);
-         });
+/// Whether draws of the start, new or old, are left to begin at, or have not been tried at all.
+bool RegressionVi::can_start_again() const {
+  return static_cast<int>(climbs_.size()) < sizes().starts &&
+         ((num_reused_ > 0 && num_explored_ == 0) || !runs_to_start_from().empty());
 }
 
 }  // namespace invar::regression

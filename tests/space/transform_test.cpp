@@ -96,6 +96,18 @@ TEST(Transform, StaysFiniteFarOut) {
   EXPECT_NEAR(transform.to_optimizer(Eigen::VectorXd::Constant(1, 1.0))[0], std::log(1e12), 1e-3);
 }
 
+TEST(Transform, ReachesWhatLiesWithinItsBoundsAndMargin) {
+  const Bounds bounds(Eigen::Vector4d(-1.0, 2.0, -HUGE_VAL, -HUGE_VAL),
+                      Eigen::Vector4d(1.0, HUGE_VAL, 5.0, HUGE_VAL));
+  const Transform transform(bounds, TransformMap::arctan, 0.1);
+
+  EXPECT_TRUE(transform.reaches(Eigen::Vector4d(0.79, 2.001, 4.999, 1e300)));
+  EXPECT_FALSE(transform.reaches(Eigen::Vector4d(0.81, 3.0, 0.0, 0.0)));
+  EXPECT_FALSE(transform.reaches(Eigen::Vector4d(-0.81, 3.0, 0.0, 0.0)));
+  EXPECT_FALSE(transform.reaches(Eigen::Vector4d(0.0, 2.0, 0.0, 0.0)));
+  EXPECT_FALSE(transform.reaches(Eigen::Vector4d(0.0, 3.0, 5.0, 0.0)));
+}
+
 TEST(Transform, RefusesAStartAtAOneSidedBound) {
   const Transform transform(mixed_bounds(), TransformMap::sigmoid, 0.0);
 

@@ -20,6 +20,7 @@ struct Rescoring {
   double effective_sample_size = 0;  // (sum w)^2 / sum w^2
   double largest_weight = 0.0;       // a share
   std::int64_t num_used = 0;         // runs with a weight
+  std::int64_t num_reused = 0;       // of them, of earlier campaigns
   std::int64_t num_recorded = 0;
   std::int64_t num_rounds = 0;  // that the runs are of
   bool is_usable = false;
@@ -33,7 +34,8 @@ struct Rescoring {
 /// the Gaussian that round r was drawn from and n_r the runs drawn from it (balance heuristic);
 /// mean and covariance are those of the weighted runs. Runs that failed and (in clip mode) runs on
 /// a bound count as drawn and have no weight: the answer is for the region where runs succeed. Runs
-/// of a round that was not told are left out.
+/// of a round that was not told are left out. Runs of earlier campaigns that the campaign reuses
+/// count like its own.
 ///
 /// What no run came near is not seen: a large effective sample size is necessary, not sufficient.
 ///

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -33,6 +34,7 @@ ReusableRuns reusable_runs(const std::filesystem::path& directory, const Study& 
 /// Runs as a campaign that reuses them keeps them.
 struct KeptRuns {
   std::string named;  // the directory, as the study named it that began the campaign
+  std::vector<std::string> parameters;  // their names
   regression::EarlierRuns runs;
 };
 
@@ -54,9 +56,16 @@ std::vector<regression::EarlierRuns> reused_runs(
     const Study& study, const std::filesystem::path& base,
     const std::map<std::string, std::string>& files = {});
 
-/// What a campaign reuses: a line for people per earlier campaign.
+/// So many runs of an earlier campaign.
+struct ReusedCount {
+  std::int64_t num_runs = 0;
+  std::string origin;
+};
+
+/// What a campaign reuses.
 ///
 /// MPI: Manager only; without the campaign's lock.
-std::vector<std::string> describe_reused(const std::filesystem::path& directory);
+/// @throws Error(data, io)  when a file is damaged or cannot be read
+std::vector<ReusedCount> count_reused(const std::filesystem::path& directory);
 
 }  // namespace invar::campaign

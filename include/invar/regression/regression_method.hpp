@@ -15,6 +15,7 @@ struct WeighedRuns {
                                 // likelihood without its constant
   double num_drawn = 0.0;       // the good ones and those that came to nothing
   std::int64_t num_rounds = 0;  // that they are of
+  std::int64_t num_reused = 0;  // of earlier campaigns; the first of them
 };
 
 /// A method that keeps all runs and can weigh them.

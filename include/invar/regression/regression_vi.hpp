@@ -205,8 +205,8 @@ class RegressionVi : public RegressionMethod {
   int climb_without_new_runs();
   [[nodiscard]] Eigen::Index enough_to_fit() const;
   [[nodiscard]] bool is_start_explored() const;
-  [[nodiscard]] bool is_covered(Eigen::Index run) const;
-  [[nodiscard]] Eigen::Index num_to_start_from() const;
+  [[nodiscard]] std::vector<Eigen::Index> runs_to_start_from() const;
+  [[nodiscard]] bool can_start_again() const;
   void explore();
   void search(const Told& told);
   void climb();
