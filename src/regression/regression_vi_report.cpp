@@ -81,6 +81,17 @@ std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is
       nats_lost);
 }
 
+/// "mode 2: ELBO -12.3 at a = 1.02, b = 0.3".
+std::string mode_finding(std::size_t number, double elbo, const VectorXd& mean,
+                         const std::vector<std::string>& names) {
+  std::vector<std::string> places;
+  for (std::size_t j = 0; j < names.size(); ++j) {
+    places.push_back(fmt::format("{} = {:.4g}", names[j], mean[static_cast<Index>(j)]));
+  }
+  return fmt::format("mode {}{}: ELBO {:.6g} at {}", number + 1,
+                     number == 0 ? " (this answer)" : "", elbo, listed(places));
+}
+
 }  // namespace
 
 vi::PhysicalMoments RegressionVi::moments(const Gaussian& q) const {
@@ -120,13 +131,14 @@ RegressionVi::Importance RegressionVi::importance() const {
 }
 
 void RegressionVi::report(const Round& round) {
-  const bool has_climb = !climbs_.empty() && climbs_[current_].before.has_value();
-  const Climb& at = has_climb ? climbs_[current_] : Climb{};
+  const Climb none_yet;
+  const Climb& at = makeshift_ ? *makeshift_ : last_climb_ ? climbs_[*last_climb_] : none_yet;
+  const bool has_climb = at.before.has_value();
   const auto fitted = [&](auto member) { return surrogate_ ? (*surrogate_).*member : none; };
   diagnostics_.scalars = {
       {"iteration", static_cast<double>(round_ - 1)},
-      {"stage", static_cast<double>(stage_)},
-      {"start", static_cast<double>(climbs_.size())},
+      {"stage", static_cast<double>(round.stage)},
+      {"start", last_climb_ ? static_cast<double>(*last_climb_ + 1) : 0.0},
       {"elbo", has_climb ? at.elbo : none},
       {"elbo_standard_error", has_climb ? at.elbo_error : none},
       {"misfit", has_climb ? at.misfit : none},
@@ -140,7 +152,7 @@ void RegressionVi::report(const Round& round) {
       {"num_dropped", static_cast<double>(round.num_asked - round.num_kept)},
       {"rescored", round.is_rescoring ? 1.0 : 0.0},
   };
-  vi::PhysicalMoments physical = moments(climbs_.empty() ? start_ : climbs_[current_].q);
+  vi::PhysicalMoments physical = moments(has_climb ? at.q : start_);
   diagnostics_.mean = std::move(physical.mean);
   diagnostics_.std = std::move(physical.std);
   diagnostics_.proposal_mean = round.drawn_from.mean;
@@ -148,10 +160,10 @@ void RegressionVi::report(const Round& round) {
 }
 
 std::optional<method::Posterior> RegressionVi::posterior() const {
-  if (climbs_.empty() || !climbs_[best_climb()].before || runs_.size() == 0) {
+  if (!has_best() || runs_.size() == 0) {
     return std::nullopt;
   }
-  const Climb best = scored(climbs_[best_climb()]);
+  const Climb best = scored(*answer());
   const Gaussian& q = best.q;
   const Index d = q.dimension();
   const vi::PhysicalMoments physical = moments(q);
@@ -237,35 +249,29 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
       "the data inform {} of {} directions{}", num_informed, d,
       uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed)));
 
-  // The places where climbs have settled.
-  std::vector<std::size_t> modes;
-  for (std::size_t i = 0; i < climbs_.size(); ++i) {
-    const bool is_new = std::none_of(modes.begin(), modes.end(), [&](std::size_t other) {
-      return std::min(kl_divergence(climbs_[i].q, climbs_[other].q),
-                      kl_divergence(climbs_[other].q, climbs_[i].q)) < static_cast<double>(d) + 1.0;
-    });
-    if ((climbs_[i].has_settled() || i == best_climb()) && is_new) {
-      modes.push_back(i);
-    }
-  }
+  // The places where climbs have settled; the first one is the answer.
+  const std::vector<std::size_t> modes = this->modes();
   VectorXd elbos(static_cast<Index>(modes.size()));
   MatrixXd means(d, elbos.size());
   for (std::size_t i = 0; i < modes.size(); ++i) {
-    elbos[static_cast<Index>(i)] = climbs_[modes[i]].elbo;
+    elbos[static_cast<Index>(i)] = i == 0 ? best.elbo : scored(climbs_[modes[i]]).elbo;
     means.col(static_cast<Index>(i)) = moments(climbs_[modes[i]].q).mean;
   }
   diagnostics.set("mode_elbos", elbos);
   diagnostics.set("mode_means", means);
   diagnostics.set("num_starts", static_cast<std::int64_t>(climbs_.size()));
   if (modes.size() > 1) {
-    std::sort(elbos.begin(), elbos.end(), std::greater<>());
-    const double behind = elbos[0] - elbos[1];
+    const double behind = elbos[0] - elbos.tail(elbos.size() - 1).maxCoeff();
     findings.push_back(fmt::format(
-        "{} starts ended in {} places: {}", climbs_.size(), modes.size(),
+        "starts disagree: {} of them ended in {} places; {}", climbs_.size(), modes.size(),
         behind < 5.0
             ? fmt::format("a second mode is only {:.2g} nats behind and is not part of this answer",
-                          behind)
+                          std::max(behind, 0.0))
             : fmt::format("this one is the best, by {:.4g} nats", behind)));
+    for (std::size_t i = 0; i < modes.size(); ++i) {
+      findings.push_back(mode_finding(i, elbos[static_cast<Index>(i)],
+                                      means.col(static_cast<Index>(i)), space_.names));
+    }
   } else if (climbs_.size() > 1) {
     findings.push_back(fmt::format("{} starts ended in the same place", climbs_.size()));
   }

@@ -14,7 +14,7 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using method::StateReader;
 
-constexpr std::int64_t format_version = 1;
+constexpr std::int64_t format_version = 2;
 
 const char* family_name(Family family) {
   return family == Family::full ? "full" : "mean_field";
@@ -79,10 +79,15 @@ Gaussian gaussian_at(const MatrixXd& columns, Index number) {
           .lower = columns.middleCols(number * (d + 1) + 1, d)};
 }
 
+/// What is saved of a climb beside its Gaussians and its search.
+constexpr Index num_climb_numbers = 14;
+
 VectorXd numbers_of(const Climb& climb) {
-  VectorXd numbers(8);
+  VectorXd numbers(num_climb_numbers);
   numbers << climb.promised_gain, climb.radius, climb.num_full_steps, climb.num_accurate,
-      climb.elbo, climb.elbo_error, climb.misfit, climb.before ? 1.0 : 0.0;
+      climb.elbo, climb.elbo_error, climb.misfit, climb.before ? 1.0 : 0.0, climb.key.stream,
+      climb.key.number, static_cast<double>(climb.next_size), climb.num_empty,
+      climb.has_joined ? 1.0 : 0.0, climb.search ? 1.0 : 0.0;
   return numbers;
 }
 
@@ -94,11 +99,20 @@ Climb climb_of(const VectorXd& numbers, const Gaussian& q, const Gaussian& befor
               .num_accurate = static_cast<int>(numbers[3]),
               .elbo = numbers[4],
               .elbo_error = numbers[5],
-              .misfit = numbers[6]};
+              .misfit = numbers[6],
+              .key = {.stream = static_cast<std::uint32_t>(numbers[8]),
+                      .number = static_cast<std::uint32_t>(numbers[9])},
+              .next_size = static_cast<Index>(numbers[10]),
+              .num_empty = static_cast<int>(numbers[11]),
+              .has_joined = numbers[12] != 0.0};
   if (numbers[7] != 0.0) {
     climb.before = before;
   }
   return climb;
+}
+
+std::string search_name(Index climb) {
+  return fmt::format("search_{}", climb);
 }
 
 template <class Values>
@@ -130,15 +144,20 @@ method::State RegressionVi::state() const {
   state.set("accuracy", options_.accuracy);
   state.set("round", round_);
   state.set("evaluations", num_evaluations_);
-  state.set("stage", static_cast<std::int64_t>(stage_));
   state.set("next_size", static_cast<std::int64_t>(next_size_));
   state.set("num_explored", static_cast<std::int64_t>(num_explored_));
   state.set("num_empty", static_cast<std::int64_t>(num_empty_));
   state.set("current", static_cast<std::int64_t>(current_));
+  state.set("num_streams", static_cast<std::int64_t>(num_streams_));
   state.set("stop_reason", std::string(method::stop_reason_name(stop_)));
   state.set("tried_starts", as_vector(tried_starts_));
   state.set("start", columns_of(start_));
   state.set("sampled_rounds", as_vector(sampled_rounds_));
+  Columns keys(2);
+  for (const DrawKey& key : sampled_keys_) {
+    keys.add(Eigen::Vector2d(key.stream, key.number));
+  }
+  state.set("sampled_keys", keys.all());
   state.set("num_drawn", as_vector(runs_.num_drawn()));
   Columns proposals(d);
   for (const Gaussian& proposal : runs_.proposals()) {
@@ -146,17 +165,17 @@ method::State RegressionVi::state() const {
   }
   state.set("proposals", proposals.all());
   Columns climbs(d);
-  Columns numbers(8);
+  Columns numbers(num_climb_numbers);
   for (const Climb& climb : climbs_) {
+    if (climb.search) {
+      climb.search->write(state, search_name(numbers.all().cols()));
+    }
     climbs.add(columns_of(climb.q));
     climbs.add(columns_of(climb.before.value_or(climb.q)));
     numbers.add(numbers_of(climb));
   }
   state.set("climbs", climbs.all());
   state.set("climb_numbers", numbers.all());
-  if (gauss_newton_) {
-    gauss_newton_->write(state);
-  }
   const Gaussian best = has_best() ? this->best() : start_;
   state.set("mean", best.mean);
   state.set("lower", best.lower);
@@ -171,17 +190,15 @@ void RegressionVi::restore(const method::State& state) {
   StateReader::require(has_target_of(state), "target", "the prior, data and noise of the study",
                        "others");
   load(state);
-  if (stage_ == Stage::gauss_newton) {
-    gauss_newton_ =
-        GaussNewton::read(StateReader(state), space_.dimension(), likelihood_.num_residuals());
-  }
   // Limits may have been raised since.
   const bool wants_more_accuracy = options_.accuracy < state.get<double>("accuracy");
   if (stop_ == method::StopReason::max_evaluations ||
       (stop_ == method::StopReason::accuracy && wants_more_accuracy)) {
     stop_ = method::StopReason::none;
-    if (wants_more_accuracy && !climbs_.empty()) {
-      climbs_[current_].num_accurate = 0;
+    if (wants_more_accuracy) {
+      for (Climb& climb : climbs_) {
+        climb.num_accurate = 0;
+      }
     }
   }
   check_limits();
@@ -196,10 +213,6 @@ void RegressionVi::load(const method::State& state) {
   has_jacobians_ = in.count("has_jacobians") != 0;
   round_ = in.count("round");
   num_evaluations_ = in.count("evaluations");
-  const std::int64_t stage = in.count("stage");
-  StateReader::require(stage <= static_cast<std::int64_t>(Stage::climbing), "stage", "0, 1 or 2",
-                       fmt::to_string(stage));
-  stage_ = static_cast<Stage>(stage);
   next_size_ = in.count("next_size");
   num_explored_ = in.count("num_explored");
   num_empty_ = in.small_count("num_empty");
@@ -210,38 +223,48 @@ void RegressionVi::load(const method::State& state) {
   }
   start_ = gaussian_at(in.matrix("start", d, d + 1), 0);
 
-  const auto& numbers = state.get<MatrixXd>("climb_numbers");
-  const MatrixXd& climbs = in.matrix("climbs", d, 2 * numbers.cols() * (d + 1));
+  const Index num_climbs = state.get<MatrixXd>("climb_numbers").cols();
+  const MatrixXd& numbers = in.matrix("climb_numbers", num_climb_numbers, num_climbs);
+  const MatrixXd& climbs = in.matrix("climbs", d, 2 * num_climbs * (d + 1));
   climbs_.clear();
-  for (Index i = 0; i < numbers.cols(); ++i) {
+  for (Index i = 0; i < num_climbs; ++i) {
     climbs_.push_back(
         climb_of(numbers.col(i), gaussian_at(climbs, 2 * i), gaussian_at(climbs, 2 * i + 1)));
+    if (numbers(num_climb_numbers - 1, i) != 0.0) {
+      climbs_.back().search = GaussNewton::read(in, search_name(i), d, likelihood_.num_residuals());
+    }
   }
   current_ = static_cast<std::size_t>(in.count("current"));
-  StateReader::require(climbs_.empty() ? stage_ != Stage::climbing : current_ < climbs_.size(),
-                       "current", "the number of a climb", fmt::to_string(current_));
-  gauss_newton_.reset();
+  StateReader::require(climbs_.empty() || current_ < climbs_.size(), "current",
+                       "the number of a climb", fmt::to_string(current_));
+  num_streams_ = static_cast<std::uint32_t>(in.count("num_streams"));
 
   // The points are drawn again, so that they are the same bits; the outcomes come from the record.
   const auto& rounds = state.get<VectorXd>("sampled_rounds");
+  const MatrixXd& keys = in.matrix("sampled_keys", 2, rounds.size());
   const VectorXd& num_drawn = in.vector("num_drawn", rounds.size());
   const MatrixXd& proposals = in.matrix("proposals", d, rounds.size() * (d + 1));
   runs_ = Runs(d, likelihood_.num_residuals());
   qois_.resize(likelihood_.num_qois(), 0);
   sampled_rounds_.clear();
+  sampled_keys_.clear();
   for (Index b = 0; b < rounds.size(); ++b) {
     const auto round = static_cast<std::int64_t>(rounds[b]);
     const Gaussian proposal = gaussian_at(proposals, b);
-    const MatrixXd x = proposal.points(draws(round, static_cast<Index>(num_drawn[b])));
+    const DrawKey key{.stream = static_cast<std::uint32_t>(keys(0, b)),
+                      .number = static_cast<std::uint32_t>(keys(1, b))};
+    const MatrixXd x = proposal.points(draws(key, static_cast<Index>(num_drawn[b])));
     const auto told = recalled_.find(round);
     StateReader::require(
         told != recalled_.end() && static_cast<Index>(told->second.evaluations.size()) == x.cols(),
         fmt::format("round {}", round), "its runs in the record", "others");
     Told taken = take(x, told->second);
-    add_runs(round, proposal, x.cols(), taken);
+    add_runs(round, key, proposal, x.cols(), taken);
   }
   recalled_.clear();
   surrogate_.reset();
+  last_climb_.reset();
+  makeshift_.reset();
   pending_.reset();
   diagnostics_ = {};
 }
@@ -255,25 +278,32 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
   ++round_;
   num_evaluations_ += num_given_up;
   tried_starts_.clear();
-  gauss_newton_.reset();
-  if (!climbs_.empty()) {
+  const Stage stage = this->stage();
+  current_ = 0;
+  if (has_best()) {
     const Gaussian q = best();
     climbs_.clear();
-    begin_climb(q, widest_radius());
-    climb();
+    climbs_.push_back(new_climb(q));
+    step(climbs_.back());
+    last_climb_ = 0;
+    begin_others(surrogate_->is_exact());
     diagnostics_.messages.push_back(
         fmt::format("prior, data or noise have changed: the ELBO at the answer so far is {:.6g} "
                     "now, from the same {} runs",
-                    climbs_[current_].elbo, runs_.size()));
+                    climbs_.front().elbo, runs_.size()));
   } else {
-    stage_ = Stage::exploring;
+    climbs_.clear();
     start_ = new_start;
     next_size_ = sizes().first;
     diagnostics_.messages.emplace_back(
         "prior, data or noise have changed before there was an answer: the method begins again");
   }
   check_limits();
-  report({.num_asked = 0, .num_kept = 0, .drawn_from = drawn_from, .is_rescoring = true});
+  report({.num_asked = 0,
+          .num_kept = 0,
+          .stage = stage,
+          .drawn_from = drawn_from,
+          .is_rescoring = true});
 }
 
 }  // namespace invar::regression
