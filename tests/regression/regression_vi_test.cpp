@@ -723,6 +723,21 @@ TEST(RegressionVi, KnowsAheadWhatItExploresNext) {
   EXPECT_EQ(counts.num_turns, 0);
 }
 
+TEST(RegressionVi, KnowsAheadWhatItExploresNextWhereARunFails) {
+  const Problem problem = without_jacobian(wavy());
+  RegressionVi method = problem.method({});
+  const method::Batch first = method.ask();
+  const MatrixXd ahead = method.ahead().points;
+  method::BatchResult result = problem.evaluate(first);
+  result.evaluations.back() = {};
+  result.evaluations.back().status = method::Status::crashed;
+  method.tell(result);
+  const MatrixXd next = method.ask().points;
+  ASSERT_EQ(method.diagnostics().scalar("start"), 0.0);
+  ASSERT_LE(next.cols(), ahead.cols());
+  EXPECT_EQ(ahead.leftCols(next.cols()), next);
+}
+
 TEST(RegressionVi, KnowsAheadWhatASearchTriesAfterARejection) {
   // A narrow curved valley.
   const Problem valley{
