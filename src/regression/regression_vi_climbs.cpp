@@ -33,10 +33,12 @@ double distance(const Gaussian& a, const Gaussian& b) {
   return std::max(kl_divergence(a, b), kl_divergence(b, a));
 }
 
-/// Settled climbs first, then by the ELBO that is sure.
-std::pair<int, double> merit(const Climb& climb) {
+/// Those that have begun first, then by the ELBO that is sure; one that has not settled must be
+/// better by a nat for every parameter and one more.
+std::pair<bool, double> merit(const Climb& climb) {
   const double sure = climb.elbo - 2.0 * climb.elbo_error;
-  return {climb.before ? (climb.has_settled() ? 2 : 1) : 0, std::isfinite(sure) ? sure : -HUGE_VAL};
+  const double lead = climb.has_settled() ? static_cast<double>(climb.q.dimension()) + 1.0 : 0.0;
+  return {climb.before.has_value(), std::isfinite(sure) ? sure + lead : -HUGE_VAL};
 }
 
 }  // namespace
@@ -250,8 +252,8 @@ void RegressionVi::take_turn(Told& told, Index num_asked) {
 /// Whose turn is next: a new climb's, that of another one under way, or else the best one's.
 void RegressionVi::move_on(bool was_under_way) {
   const Climb& at = climbs_[current_];
-  const bool wants_another = at.has_joined || at.is_given_up() ||
-                             (at.has_settled() && (takes_turns() || is_misfit_bad(at.misfit)));
+  const bool wants_another =
+      at.has_joined || (at.has_settled() && (takes_turns() || is_misfit_bad(at.misfit)));
   if (wants_another && static_cast<int>(climbs_.size()) < sizes().starts && begin_from_run()) {
     current_ = climbs_.size() - 1;
     return;
@@ -281,7 +283,7 @@ void RegressionVi::judge_all() {
   const std::size_t num_modes = modes().size();
   if (takes_turns() && num_modes > 1) {
     diagnostics_.messages.push_back(
-        fmt::format("starts disagree: {} of them ended in {} places; the one with the largest ELBO "
+        fmt::format("starts disagree: {} of them came to {} places; the one with the largest ELBO "
                     "goes on",
                     climbs_.size(), num_modes));
   }
@@ -403,7 +405,7 @@ method::Batch RegressionVi::ahead() const {
         !climbs_[best].is_accurate()) {
       offer(next_points(climbs_[best]));
     }
-    if (const auto& search = climbs_[current_].search) {
+    if (const auto& search = climbs_[current_].search; search && search->has_point()) {
       for (const VectorXd& trial : search->trials_if_rejected(prior_, most_rejections_ahead)) {
         offer(trial);
       }

@@ -92,6 +92,23 @@ std::string mode_finding(std::size_t number, double elbo, const VectorXd& mean,
                      number == 0 ? " (this answer)" : "", elbo, listed(places));
 }
 
+/// " (1 still under way, 2 given up)", or nothing.
+std::string unfinished(const std::vector<Climb>& climbs) {
+  const auto num_under_way = std::count_if(climbs.begin(), climbs.end(),
+                                           [](const Climb& climb) { return climb.is_under_way(); });
+  const auto num_given_up = std::count_if(climbs.begin(), climbs.end(), [](const Climb& climb) {
+    return climb.is_given_up() && !climb.has_settled();
+  });
+  std::vector<std::string> parts;
+  if (num_under_way > 0) {
+    parts.push_back(fmt::format("{} still under way", num_under_way));
+  }
+  if (num_given_up > 0) {
+    parts.push_back(fmt::format("{} given up", num_given_up));
+  }
+  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
 }  // namespace
 
 vi::PhysicalMoments RegressionVi::moments(const Gaussian& q) const {
@@ -260,10 +277,11 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("mode_elbos", elbos);
   diagnostics.set("mode_means", means);
   diagnostics.set("num_starts", static_cast<std::int64_t>(climbs_.size()));
+  const std::string others = unfinished(climbs_);
   if (modes.size() > 1) {
     const double behind = elbos[0] - elbos.tail(elbos.size() - 1).maxCoeff();
     findings.push_back(fmt::format(
-        "starts disagree: {} of them ended in {} places; {}", climbs_.size(), modes.size(),
+        "starts disagree: {} of them came to {} places{}; {}", climbs_.size(), modes.size(), others,
         behind < 5.0
             ? fmt::format("a second mode is only {:.2g} nats behind and is not part of this answer",
                           std::max(behind, 0.0))
@@ -273,7 +291,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
                                       means.col(static_cast<Index>(i)), space_.names));
     }
   } else if (climbs_.size() > 1) {
-    findings.push_back(fmt::format("{} starts ended in the same place", climbs_.size()));
+    findings.push_back(fmt::format("{} starts came to the same place{}", climbs_.size(), others));
   }
   return posterior;
 }

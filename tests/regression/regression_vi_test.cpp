@@ -584,7 +584,12 @@ TEST(RegressionVi, SaysThatStartsAgree) {
   const auto solved = curved().solve({.starts = 4});
   const auto posterior = solved->posterior();
   EXPECT_EQ(posterior->diagnostics.get<VectorXd>("mode_elbos").size(), 1);
-  EXPECT_THAT(posterior->findings, Contains("4 starts ended in the same place"));
+  EXPECT_THAT(posterior->findings, Contains("4 starts came to the same place"));
+}
+
+TEST(RegressionVi, SaysWhichStartsHaveNotComeToAnEnd) {
+  const auto solved = without_jacobian(wavy()).solve({.max_evaluations = 150, .starts = 4});
+  EXPECT_THAT(findings_of(*solved), Contains(HasSubstr("still under way")));
 }
 
 TEST(RegressionVi, SeveralStartsOfALinearProblemCostNothingMore) {
@@ -786,6 +791,7 @@ TEST(RegressionVi, GoesOnWithoutAStartWhoseRunsFail) {
   EXPECT_THAT(messages, Contains(HasSubstr("is given up")));
   EXPECT_EQ(method.stop_reason(), StopReason::accuracy);
   EXPECT_NEAR(method.posterior()->mean[0], 1.0, 0.1);
+  EXPECT_THAT(findings_of(method), Contains(HasSubstr("given up")));
 }
 
 TEST(RegressionVi, GoesOnWhereItsFirstBatchWasCut) {
