@@ -94,8 +94,9 @@ const options::Table<EvaluationOptions>& evaluation_table() {
       options::boolean(
           "run_ahead", &EvaluationOptions::run_ahead,
           "groups that would be idle run points that the method may ask next (`run_vi`: the "
-          "smaller "
-          "step of its line search); such a run counts only when that very point is asked for"),
+          "smaller step of its line search; `regression_vi`: more of its first runs, batches of "
+          "other starts, shorter steps of its search); such a run counts only when that very point "
+          "is asked for"),
   });
   return table;
 }

@@ -8,9 +8,8 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
-#include "invar/core/random.hpp"
-#include "invar/core/sobol.hpp"
 #include "invar/method/state_reader.hpp"
+#include "invar/regression/draws.hpp"
 #include "invar/regression/regression_vi.hpp"
 
 namespace invar::regression {
@@ -75,18 +74,6 @@ EarlierRuns::Batch good_runs(EarlierRuns::Batch batch, const MatrixXd& drawn,
 bool is_good(const method::Evaluation& evaluation, Index num_qois) {
   return evaluation.status == method::Status::ok && evaluation.qois.size() == num_qois &&
          evaluation.qois.allFinite();
-}
-
-MatrixXd standard_points(const RegressionViOptions& options, std::int64_t stream, Index dimension,
-                         Index number) {
-  core::StreamKey key{.seed = options.random_seed, .iteration = static_cast<std::uint32_t>(stream)};
-  if (options.sampling_method == SamplingMethod::mc || dimension > core::max_sobol_dimension) {
-    return core::standard_normals(key, dimension, number);
-  }
-  key.purpose = core::Purpose::scramble;
-  MatrixXd points = core::scrambled_sobol(key, dimension, number);
-  core::normal_quantile_in_place(points);
-  return points;
 }
 
 Index EarlierRuns::num_runs() const {
@@ -228,7 +215,7 @@ EarlierRuns earlier_runs(const method::State& state, const method::RecordedRound
   const auto& sampled = state.get<VectorXd>("sampled_rounds");
   const VectorXd& num_drawn = in.vector("num_drawn", sampled.size());
   const MatrixXd& proposals = in.matrix("proposals", d, sampled.size() * (d + 1));
-  const std::int64_t first_stream = state.has("first_stream") ? in.count("first_stream") : 0;
+  const MatrixXd& keys = in.matrix("sampled_keys", 2, sampled.size());
   for (Index b = 0; b < sampled.size(); ++b) {
     const auto round = static_cast<std::int64_t>(sampled[b]);
     const auto told = rounds.find(round);
@@ -236,14 +223,16 @@ EarlierRuns earlier_runs(const method::State& state, const method::RecordedRound
     if (told == rounds.end() || static_cast<Index>(told->second.evaluations.size()) != number) {
       continue;
     }
-    EarlierRuns::Batch batch{.stream = first_stream + round,
+    const DrawKey key{.stream = static_cast<std::uint32_t>(keys(0, b)),
+                      .number = static_cast<std::uint32_t>(keys(1, b))};
+    EarlierRuns::Batch batch{.stream = key.stream,
                              .drawn_from = {.mean = proposals.col(b * (d + 1)),
                                             .lower = proposals.middleCols(b * (d + 1) + 1, d)},
                              .num_drawn = num_drawn[b],
                              .x = {},
                              .qois = {}};
     const MatrixXd drawn =
-        batch.drawn_from.points(standard_points(options, batch.stream, d, number));
+        batch.drawn_from.points(standard_points(options, key, d, number));
     runs.batches.push_back(good_runs(std::move(batch), drawn, told->second));
   }
   return runs;

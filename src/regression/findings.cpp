@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@ namespace invar::regression {
 namespace {
 
 using Eigen::Index;
+using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 /// A parameter whose standard deviation is this share of the prior's was not informed.
@@ -56,19 +56,53 @@ std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is
       nats_lost);
 }
 
-/// @param elbos  of the places where starts ended
-std::string modes_finding(VectorXd elbos, std::int64_t num_starts) {
-  if (elbos.size() < 2) {
-    return fmt::format("{} starts ended in the same place", num_starts);
+/// "mode 2: ELBO -12.3 at a = 1.02, b = 0.3".
+std::string mode_finding(std::size_t number, double elbo, const VectorXd& mean,
+                         const std::vector<std::string>& names) {
+  std::vector<std::string> places;
+  for (std::size_t j = 0; j < names.size(); ++j) {
+    places.push_back(fmt::format("{} = {:.4g}", names[j], mean[static_cast<Index>(j)]));
   }
-  std::sort(elbos.begin(), elbos.end(), std::greater<>());
-  const double behind = elbos[0] - elbos[1];
-  return fmt::format(
-      "{} starts ended in {} places: {}", num_starts, elbos.size(),
+  return fmt::format("mode {}{}: ELBO {:.6g} at {}", number + 1,
+                     number == 0 ? " (this answer)" : "", elbo, listed(places));
+}
+
+/// " (1 still under way, 2 given up)", or nothing.
+std::string unfinished(std::int64_t num_under_way, std::int64_t num_given_up) {
+  std::vector<std::string> parts;
+  if (num_under_way > 0) {
+    parts.push_back(fmt::format("{} still under way", num_under_way));
+  }
+  if (num_given_up > 0) {
+    parts.push_back(fmt::format("{} given up", num_given_up));
+  }
+  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
+/// What several starts came to.
+void add_modes(const method::State& diagnostics, const std::vector<std::string>& names,
+               std::vector<std::string>& found) {
+  const std::int64_t num_starts = diagnostics.get<std::int64_t>("num_starts");
+  const auto& elbos = diagnostics.get<VectorXd>("mode_elbos");
+  const auto& means = diagnostics.get<MatrixXd>("mode_means");
+  const std::string others = unfinished(diagnostics.get<std::int64_t>("num_under_way"),
+                                        diagnostics.get<std::int64_t>("num_given_up"));
+  if (elbos.size() < 2) {
+    if (num_starts > 1) {
+      found.push_back(fmt::format("{} starts came to the same place{}", num_starts, others));
+    }
+    return;
+  }
+  const double behind = elbos[0] - elbos.tail(elbos.size() - 1).maxCoeff();
+  found.push_back(fmt::format(
+      "starts disagree: {} of them came to {} places{}; {}", num_starts, elbos.size(), others,
       behind < 5.0
           ? fmt::format("a second mode is only {:.2g} nats behind and is not part of this answer",
-                        behind)
-          : fmt::format("this one is the best, by {:.4g} nats", behind));
+                        std::max(behind, 0.0))
+          : fmt::format("this one is the best, by {:.4g} nats", behind)));
+  for (Index i = 0; i < elbos.size(); ++i) {
+    found.push_back(mode_finding(static_cast<std::size_t>(i), elbos[i], means.col(i), names));
+  }
 }
 
 std::string misfit_finding(double misfit, Index num_residuals) {
@@ -110,10 +144,7 @@ std::vector<std::string> findings(const method::Posterior& posterior,
                   diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
                   uninformed.empty() ? ""
                                      : "; not informed beyond the prior: " + listed(uninformed))};
-  const std::int64_t num_starts = diagnostics.get<std::int64_t>("num_starts");
-  if (num_starts > 1) {
-    found.push_back(modes_finding(diagnostics.get<VectorXd>("mode_elbos"), num_starts));
-  }
+  add_modes(diagnostics, names, found);
   return found;
 }
 

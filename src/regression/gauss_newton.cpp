@@ -6,6 +6,8 @@
 
 #include <Eigen/Dense>
 
+#include "invar/core/error.hpp"
+
 namespace invar::regression {
 namespace {
 
@@ -60,6 +62,23 @@ void GaussNewton::take_failure(const PriorExpectation& prior) {
   }
 }
 
+std::vector<VectorXd> GaussNewton::trials_if_rejected(const PriorExpectation& prior,
+                                                      int most) const {
+  INVAR_EXPECTS(has_point());
+  std::vector<VectorXd> trials;
+  GaussNewton next = *this;
+  for (int i = 0; i < most; ++i) {
+    ++next.num_runs_;
+    next.damping_ *= growth;
+    next.propose(prior);
+    if (next.has_settled()) {
+      break;
+    }
+    trials.push_back(next.trial());
+  }
+  return trials;
+}
+
 void GaussNewton::propose(const PriorExpectation& prior) {
   const VectorXd gradient = jacobian_.transpose() * residuals_ - prior_gradient(prior, x_);
   const MatrixXd hessian = jacobian_.transpose() * jacobian_ + prior.precision();
@@ -71,33 +90,33 @@ void GaussNewton::propose(const PriorExpectation& prior) {
                  !(decrease > settled_decrease * static_cast<double>(x_.size()));
 }
 
-void GaussNewton::write(method::State& state) const {
-  state.set("search_trial", trial_);
+void GaussNewton::write(method::State& state, const std::string& name) const {
+  state.set(name + "_trial", trial_);
   if (has_point()) {
-    state.set("search_x", x_);
-    state.set("search_residuals", residuals_);
-    state.set("search_jacobian", jacobian_);
+    state.set(name + "_x", x_);
+    state.set(name + "_residuals", residuals_);
+    state.set(name + "_jacobian", jacobian_);
   }
-  state.set("search_value", value_);
-  state.set("search_promised", promised_);
-  state.set("search_damping", damping_);
-  state.set("search_runs", static_cast<std::int64_t>(num_runs_));
-  state.set("search_has_settled", static_cast<std::int64_t>(has_settled_ ? 1 : 0));
+  state.set(name + "_value", value_);
+  state.set(name + "_promised", promised_);
+  state.set(name + "_damping", damping_);
+  state.set(name + "_runs", static_cast<std::int64_t>(num_runs_));
+  state.set(name + "_has_settled", static_cast<std::int64_t>(has_settled_ ? 1 : 0));
 }
 
-GaussNewton GaussNewton::read(const method::StateReader& in, Index num_parameters,
-                              Index num_residuals) {
-  GaussNewton search(in.vector("search_trial", num_parameters));
-  if (in.state().has("search_x")) {
-    search.x_ = in.vector("search_x", num_parameters);
-    search.residuals_ = in.vector("search_residuals", num_residuals);
-    search.jacobian_ = in.matrix("search_jacobian", num_residuals, num_parameters);
+GaussNewton GaussNewton::read(const method::StateReader& in, const std::string& name,
+                              Index num_parameters, Index num_residuals) {
+  GaussNewton search(in.vector(name + "_trial", num_parameters));
+  if (in.state().has(name + "_x")) {
+    search.x_ = in.vector(name + "_x", num_parameters);
+    search.residuals_ = in.vector(name + "_residuals", num_residuals);
+    search.jacobian_ = in.matrix(name + "_jacobian", num_residuals, num_parameters);
   }
-  search.value_ = in.real("search_value");
-  search.promised_ = in.real("search_promised");
-  search.damping_ = in.real("search_damping");
-  search.num_runs_ = in.small_count("search_runs");
-  search.has_settled_ = in.count("search_has_settled") != 0;
+  search.value_ = in.real(name + "_value");
+  search.promised_ = in.real(name + "_promised");
+  search.damping_ = in.real(name + "_damping");
+  search.num_runs_ = in.small_count(name + "_runs");
+  search.has_settled_ = in.count(name + "_has_settled") != 0;
   return search;
 }
 

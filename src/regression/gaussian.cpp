@@ -1,11 +1,14 @@
 #include "invar/regression/gaussian.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include <Eigen/Dense>
 
 namespace invar::regression {
 
+using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
@@ -14,8 +17,16 @@ Gaussian Gaussian::standard(Eigen::Index dimension) {
 }
 
 MatrixXd Gaussian::points(const MatrixXd& z) const {
-  MatrixXd x = lower.triangularView<Eigen::Lower>() * z;
-  x.colwise() += mean;
+  // Products of other shapes may differ in their last bits.
+  constexpr Index width = 16;
+  MatrixXd x(z.rows(), z.cols());
+  MatrixXd block = MatrixXd::Zero(z.rows(), width);
+  for (Index first = 0; first < z.cols(); first += width) {
+    const Index count = std::min(width, z.cols() - first);
+    block.leftCols(count) = z.middleCols(first, count);
+    const MatrixXd product = lower.triangularView<Eigen::Lower>() * block;
+    x.middleCols(first, count) = product.leftCols(count).colwise() + mean;
+  }
   return x;
 }
 

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"
-#include "invar/regression/findings.hpp"
 #include "invar/space/fingerprint.hpp"
 
 namespace invar::regression {
@@ -19,13 +18,6 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using method::StopReason;
 
-/// Batches in a row without a good run that are repeated.
-constexpr int most_empty = 3;
-/// A climb that starts at a run is so wide, in the start's standard deviations.
-constexpr double width_at_run = 0.3;
-/// Trust region after a Gauss-Newton search, nats.
-constexpr double radius_after_search = 8.0;
-constexpr double least_radius = 0.3;
 /// Squares of residuals and Jacobians beyond this would leave nothing finite.
 constexpr double most_square = 1e150;
 
@@ -42,6 +34,11 @@ Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& s
   return PriorExpectation(moved, transform).gaussian();
 }
 
+const RegressionViOptions& allowed(const RegressionViOptions& options) {
+  regression_vi_table().require_allowed(options);
+  return options;
+}
+
 /// The Jacobian, whole or by products with the unit vectors; empty where none came.
 MatrixXd jacobian_of(const method::Derivatives& found) {
   return found.vector_jacobians.size() > 0   ? MatrixXd(found.vector_jacobians.transpose())
@@ -55,7 +52,7 @@ RegressionVi::RegressionVi(const space::Space& space, const space::Observations&
                            const RegressionViOptions& options, const std::optional<Start>& start,
                            DerivativeSource source)
     : space_(space),
-      options_(options),
+      options_(allowed(options)),
       likelihood_(observations, 0.0),
       transform_(space.bounds, options.transform_map, options.transform_interior_margin),
       fingerprint_(fmt::format("{:016x}", space::fingerprint(space.prior, observations, 0.0))),
@@ -112,23 +109,45 @@ RegressionVi::Sizes RegressionVi::sizes() const {
   return sizes;
 }
 
-Gaussian RegressionVi::proposal() const {
-  return stage_ == Stage::climbing ? climbs_[current_].q : start_;
+Stage RegressionVi::stage() const {
+  if (climbs_.empty()) {
+    return Stage::exploring;
+  }
+  return climbs_[current_].search ? Stage::gauss_newton : Stage::climbing;
 }
 
-MatrixXd RegressionVi::draws(std::int64_t round, Index number) const {
-  return standard_points(options_, first_stream_ + round, space_.dimension(), number);
+Gaussian RegressionVi::proposal() const {
+  return stage() == Stage::climbing ? climbs_[current_].q : start_;
+}
+
+MatrixXd RegressionVi::draws(const DrawKey& key, Index number) const {
+  return standard_points(options_, key, space_.dimension(), number);
+}
+
+DrawKey RegressionVi::exploring_key(std::int64_t round) const {
+  return {.stream = first_stream_, .number = static_cast<std::uint32_t>(round)};
+}
+
+Index RegressionVi::next_size() const {
+  return stage() == Stage::exploring ? next_size_ : climbs_[current_].next_size;
+}
+
+MatrixXd RegressionVi::next_points() const {
+  if (stage() != Stage::exploring) {
+    return next_points(climbs_[current_]);
+  }
+  // Only the first batch is cut to the limit (`explore` asks for the rest of it first): others are
+  // asked whole or not at all, so that a limit that is raised later finds on record what it would
+  // ask.
+  const Index size =
+      round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_;
+  return start_.points(draws(exploring_key(round_), size));
 }
 
 method::Batch RegressionVi::ask() {
   INVAR_EXPECTS(stop_ == StopReason::none);
   if (!pending_) {
-    // Only the first batch is cut to the limit: others are asked whole or not at all, so that a
-    // limit that is raised later finds on record what it would ask.
-    const Index size =
-        round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_;
-    pending_ = stage_ == Stage::gauss_newton ? MatrixXd(gauss_newton_->trial())
-                                             : proposal().points(draws(round_, size));
+    pending_ = next_points();
   }
   method::Batch batch{
       .round = round_, .first_id = num_evaluations_, .points = transform_.to_physical(*pending_)};
@@ -206,33 +225,25 @@ void RegressionVi::tell(const method::BatchResult& result) {
   INVAR_EXPECTS(static_cast<Index>(result.evaluations.size()) == asked.cols());
   Told told = take(asked, result);
   const Gaussian drawn_from = proposal();
+  const Stage stage = this->stage();
+  const Index num_kept = told.x.cols();
   diagnostics_ = {};
   diagnostics_.messages = told.messages;
   if (round_ == 0 && !beginning_.empty()) {
     diagnostics_.messages.push_back(beginning_);
   }
   surrogate_.reset();
+  last_climb_.reset();
   ++round_;
   num_evaluations_ += asked.cols();
-  const Index num_kept = told.x.cols();
-  if (stage_ == Stage::gauss_newton) {
-    search(told);
+  if (stage == Stage::exploring) {
+    explore(told, asked.cols());
   } else {
-    // An empty batch was drawn all the same: where runs fail is less likely, not unknown.
-    add_runs({.gaussian = drawn_from}, static_cast<double>(asked.cols()), told);
-    sampled_rounds_.push_back(round_ - 1);
-    num_empty_ = num_kept > 0 ? 0 : num_empty_ + 1;
-    if (num_empty_ >= most_empty) {
-      stop_ = StopReason::too_many_failures;
-    } else if (num_kept > 0 && stage_ == Stage::exploring) {
-      num_explored_ += num_kept;
-      explore();
-    } else if (num_kept > 0) {
-      climb();
-    }
+    take_turn(told, asked.cols());
   }
   check_limits();
-  report({.num_asked = asked.cols(), .num_kept = num_kept, .drawn_from = drawn_from});
+  report(
+      {.num_asked = asked.cols(), .num_kept = num_kept, .stage = stage, .drawn_from = drawn_from});
 }
 
 void RegressionVi::add_runs(const Proposal& drawn_from, double num_drawn, Told& told) {
@@ -241,58 +252,71 @@ void RegressionVi::add_runs(const Proposal& drawn_from, double num_drawn, Told& 
   runs_.add(drawn_from, num_drawn, told.x, told.residuals, std::move(told.jacobians));
 }
 
-/// After a batch at the start: more of it, or a climb.
-void RegressionVi::explore() {
+/// Those of a round of this campaign.
+void RegressionVi::add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,
+                                Index num_drawn, Told& told) {
+  add_runs({.gaussian = drawn_from}, static_cast<double>(num_drawn), told);
+  sampled_rounds_.push_back(round);
+  sampled_keys_.push_back(key);
+}
+
+/// How many runs are drawn from the start next if so many do not explain it; 0 for no more.
+Index RegressionVi::next_exploring_size(Index num_explored) const {
   const Sizes size = sizes();
+  const Index left = size.most - num_explored - num_reused_at_start_;
+  return left >= std::max<Index>(2, size.usual / 4)
+             ? std::min(std::max(num_explored, size.usual), left)
+             : 0;
+}
+
+/// After a batch at the start: more of it, or climbs.
+void RegressionVi::explore(Told& told, Index num_asked) {
+  // An empty batch was drawn all the same: where runs fail is less likely, not unknown.
+  const Index num_kept = told.x.cols();
+  add_own_runs(round_ - 1, exploring_key(round_ - 1), start_, num_asked, told);
+  num_empty_ = num_kept > 0 ? 0 : num_empty_ + 1;
+  if (num_empty_ >= Climb::most_empty) {
+    stop_ = StopReason::too_many_failures;
+  }
+  if (num_kept == 0) {
+    return;
+  }
+  num_explored_ += num_kept;
+  if (num_asked < next_size_) {
+    next_size_ -= num_asked;
+    return;
+  }
   surrogate_ = fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()});
   const bool is_enough = runs_.has_jacobians() || surrogate_->residual_error < explained;
-  const Index left = size.most - num_explored_ - num_reused_at_start_;
-  if (!is_enough && left >= std::max<Index>(2, size.usual / 4)) {
-    next_size_ = std::min(std::max(num_explored_, size.usual), left);
+  const Index next = is_enough ? 0 : next_exploring_size(num_explored_);
+  if (next > 0) {
+    next_size_ = next;
     return;
   }
-  if (runs_.has_jacobians() && !surrogate_->is_exact()) {
-    begin_from_run();
-    return;
+  const bool is_exact = surrogate_->is_exact();
+  if (is_exact || !runs_.has_jacobians() || !begin_from_run()) {
+    climbs_.push_back(new_climb(start_));
+    step(climbs_.back());
+    last_climb_ = 0;
   }
-  begin_climb(start_, widest_radius());
-  climb();
+  current_ = 0;
+  begin_others(is_exact);
 }
 
-/// After a run of the Gauss-Newton search.
-void RegressionVi::search(const Told& told) {
-  if (told.x.cols() > 0 && told.jacobians.front().size() > 0) {
-    gauss_newton_->take(prior_, told.residuals.col(0), told.jacobians.front());
-  } else {
-    gauss_newton_->take_failure(prior_);
+void RegressionVi::check_limits() {
+  if (stop_ == StopReason::none && round_ > 0 &&
+      num_evaluations_ + next_size() > options_.max_evaluations) {
+    stop_ = StopReason::max_evaluations;
   }
-  if (!gauss_newton_->has_settled()) {
-    return;
+  makeshift_.reset();
+  if (stop_ != StopReason::none && !has_best() && runs_.size() > 0) {
+    makeshift_ = makeshift();
   }
-  begin_climb_after_search();
 }
 
-/// At the best point of the search, with what its linearised model says in closed form.
-void RegressionVi::begin_climb_after_search() {
-  Gaussian q = gauss_newton_->laplace(prior_);
-  if (family() == Family::mean_field) {
-    q.lower = q.std().asDiagonal();
-  }
-  begin_climb(q, options_.trust_radius.value_or(radius_after_search));
-  Climb& at = climbs_.back();
-  at.before = q;
-  at.elbo = gauss_newton_->log_posterior() - 0.5 * static_cast<double>(q.dimension()) +
-            q.entropy() + likelihood_.log_normalisation();
-  at.misfit = gauss_newton_->misfit();
-  gauss_newton_.reset();
-}
-
-void RegressionVi::begin_climb(const Gaussian& q, double radius) {
-  climbs_.push_back({.q = q, .radius = radius});
-  current_ = climbs_.size() - 1;
-  stage_ = Stage::climbing;
-  num_empty_ = 0;
-  next_size_ = sizes().unsettled;
+void RegressionVi::finish() {
+  stop_ = StopReason::max_evaluations;
+  check_limits();
 }
 
 double RegressionVi::error_at_start() const {
@@ -301,191 +325,28 @@ double RegressionVi::error_at_start() const {
 
 MatrixXd RegressionVi::unexplained(const MatrixXd& x, const MatrixXd& qois) const {
   INVAR_EXPECTS(has_climbed());
-  const Gaussian& base = *climbs_[current_].before;
+  const Gaussian& base = *climbs_[*last_climb_].before;
   return likelihood_.whitened_residuals(qois) - surrogate_->residuals.values(base.standardize(x));
 }
 
 void RegressionVi::search_from(const VectorXd& x, const VectorXd& qois, const MatrixXd& jacobian) {
-  climbs_.clear();
-  gauss_newton_.emplace(x);
-  gauss_newton_->take(prior_, likelihood_.whitened_residuals(qois).col(0),
+  Climb climb = new_climb(start_);
+  climb.search.emplace(x);
+  climb.search->take(prior_, likelihood_.whitened_residuals(qois).col(0),
                       likelihood_.whitened(jacobian) * transform_.jacobian(x).col(0).asDiagonal());
-  stage_ = Stage::gauss_newton;
-  next_size_ = 1;
-  if (gauss_newton_->has_settled()) {
-    begin_climb_after_search();
+  climb.next_size = 1;
+  if (climb.search->has_settled()) {
+    end_search(climb);
   }
+  climbs_ = {std::move(climb)};
+  current_ = 0;
+  last_climb_.reset();
 }
 
 void RegressionVi::go_on_from(const Gaussian& q) {
-  climbs_.clear();
-  gauss_newton_.reset();
-  begin_climb(q, widest_radius());
-}
-
-/// Log posterior densities of all runs, up to a constant.
-VectorXd RegressionVi::log_posteriors() const {
-  return runs_.log_likelihoods() + prior_.log_density(runs_.x());
-}
-
-/// The run of largest posterior density that was drawn from the start and not tried yet.
-void RegressionVi::begin_from_run() {
-  const VectorXd densities = log_posteriors();
-  Index best = -1;
-  for (const Index i : runs_to_start_from()) {
-    const bool can_start = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
-    if (can_start && (best < 0 || densities[i] > densities[best])) {
-      best = i;
-    }
-  }
-  if (best < 0 && num_explored_ == 0) {
-    stage_ = Stage::exploring;
-    next_size_ = sizes().first;
-    return;
-  }
-  if (best < 0) {
-    begin_climb(start_, widest_radius());
-    return;
-  }
-  tried_starts_.push_back(best);
-  if (runs_.has_jacobians()) {
-    gauss_newton_.emplace(runs_.x().col(best));
-    gauss_newton_->take(prior_, runs_.residuals().col(best), runs_.jacobian(best));
-    stage_ = Stage::gauss_newton;
-    next_size_ = 1;
-    return;
-  }
-  begin_climb({.mean = runs_.x().col(best), .lower = width_at_run * start_.lower}, widest_radius());
-}
-
-Objective RegressionVi::objective(const Gaussian& base, const Surrogate& surrogate) const {
-  return {.prior = prior_,
-          .base = base,
-          .residuals = surrogate.residuals,
-          .correction = surrogate.correction};
-}
-
-/// A step of the climb at hand, from all runs.
-void RegressionVi::climb() {
-  Climb& at = climbs_[current_];
-  const SurrogateOptions fitted{.is_tilted = !runs_.has_jacobians() && !at.has_settled(),
-                                .uses_jacobians = runs_.has_jacobians()};
-  surrogate_ = fit_surrogate(runs_, at.q, fitted);
-  const Gaussian standard = Gaussian::standard(space_.dimension());
-  const double narrowest = std::min(least_radius, widest_radius());
-  if (at.before && at.promised_gain > 0.0) {
-    // Did the last step gain what it promised?
-    const Objective now = objective(at.q, *surrogate_);
-    const Gaussian old = seen_from(at.q, *at.before);
-    const double gain =
-        now.elbo(standard, now.log_joint(standard)) - now.elbo(old, now.log_joint(old));
-    const double ratio = gain / std::max(at.promised_gain, 1e-12);
-    if (ratio > 0.7) {
-      at.radius = std::max(at.radius, std::min(2.0 * at.radius, widest_radius()));
-    } else if (ratio < 0.25) {
-      at.radius = std::max(0.5 * at.radius, narrowest);
-    }
-    if (gain < -std::max(1.0, 3.0 * surrogate_->elbo_error())) {
-      at.q = *at.before;
-      at.radius = std::max(0.4 * at.radius, narrowest);
-      surrogate_ = fit_surrogate(runs_, at.q, fitted);
-    }
-  }
-  const Objective here = objective(at.q, *surrogate_);
-  const Ascent step = ascend(here, family(), surrogate_->is_exact() ? HUGE_VAL : at.radius);
-  at.elbo = here.elbo(standard, here.log_joint(standard)) + likelihood_.log_normalisation();
-  at.elbo_error = surrogate_->elbo_error();
-  at.misfit = surrogate_->mean_misfit;
-  at.before = at.q;
-  at.promised_gain = step.gain;
-  at.q = placed(at.q, step.local);
-  at.num_full_steps = step.is_limited ? 0 : at.num_full_steps + 1;
-
-  const double moved = (step.local.mean.array().abs()).maxCoeff();
-  const double widened = (step.local.std().array() - 1.0).abs().maxCoeff();
-  const bool is_accurate = options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
-                           std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved,
-                                     0.5 * widened}) <= options_.accuracy;
-  at.num_accurate = is_accurate ? at.num_accurate + 1 : 0;
-
-  const Sizes size = sizes();
-  const bool has_settled = at.has_settled();
-  next_size_ = surrogate_->is_exact() ? size.checks : has_settled ? size.usual : size.unsettled;
-  const bool has_joined = !has_settled && is_near_another(at);
-  const bool may_start_again = can_start_again();
-  if ((has_settled && may_start_again &&
-       (options_.starts || is_misfit_bad(at.misfit, likelihood_.num_residuals()))) ||
-      (has_joined && may_start_again)) {
-    begin_from_run();
-    return;
-  }
-  if (has_settled || has_joined) {
-    current_ = best_climb();
-  }
-  if (climbs_[current_].is_accurate()) {
-    stop_ = StopReason::accuracy;
-  }
-}
-
-/// Whether a climb is on its way to where another one has settled.
-bool RegressionVi::is_near_another(const Climb& climb) const {
-  const auto d = static_cast<double>(space_.dimension());
-  return std::any_of(climbs_.begin(), climbs_.end(), [&](const Climb& other) {
-    return &other != &climb && other.has_settled() && kl_divergence(other.q, climb.q) < d;
-  });
-}
-
-double RegressionVi::widest_radius() const {
-  return options_.trust_radius.value_or(
-      std::max(1.0, 0.25 * static_cast<double>(space_.dimension())));
-}
-
-std::size_t RegressionVi::best_climb() const {
-  // Settled ones first, then by the ELBO that is sure.
-  const auto merit = [](const Climb& climb) {
-    const double sure = climb.elbo - 2.0 * climb.elbo_error;
-    return std::pair(climb.before ? (climb.has_settled() ? 2 : 1) : 0,
-                     std::isfinite(sure) ? sure : -HUGE_VAL);
-  };
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < climbs_.size(); ++i) {
-    if (merit(climbs_[i]) > merit(climbs_[best])) {
-      best = i;
-    }
-  }
-  return best;
-}
-
-void RegressionVi::check_limits() {
-  if (stop_ == StopReason::none && num_evaluations_ + next_size_ > options_.max_evaluations &&
-      round_ > 0) {
-    stop_ = StopReason::max_evaluations;
-  }
-  if (stop_ != StopReason::none) {
-    answer_from_what_is_there();
-  }
-}
-
-void RegressionVi::finish() {
-  stop_ = StopReason::max_evaluations;
-  answer_from_what_is_there();
-}
-
-/// Where it ends before a climb has made a step.
-void RegressionVi::answer_from_what_is_there() {
-  const bool has_answer = std::any_of(climbs_.begin(), climbs_.end(),
-                                      [](const Climb& climb) { return climb.before.has_value(); });
-  if (has_answer || runs_.size() == 0) {
-    return;
-  }
-  const StopReason reason = stop_;
-  if (gauss_newton_ && gauss_newton_->has_point()) {
-    begin_climb_after_search();
-  } else {
-    begin_climb(start_, widest_radius());
-    climb();
-  }
-  stop_ = reason;
+  climbs_ = {new_climb(q)};
+  current_ = 0;
+  last_climb_.reset();
 }
 
 }  // namespace invar::regression

@@ -62,10 +62,11 @@ const Table<Options>& regression_vi_table() {
       optional_count("first_sample_size", &Options::first_sample_size, 2,
                      "the most model runs that are drawn from the start",
                      "16 (d + 2); 16 with Jacobians"),
-      optional_count("starts", &Options::starts, 1,
-                     "how many times the method starts from another place; auto: again only while "
-                     "the misfit is larger than the noise explains",
-                     "up to 8"),
+      optional_count(
+          "starts", &Options::starts, 1,
+          "from how many places the method climbs, in turns and from all runs; auto: from "
+          "another one only while the misfit is larger than the noise explains",
+          "up to 8"),
       options::choice<Options, DerivativeUse>(
           "derivatives", &Options::derivatives,
           {{DerivativeUse::automatic, "auto"},

@@ -79,13 +79,14 @@ RegressionVi::Importance RegressionVi::importance() const {
 }
 
 void RegressionVi::report(const Round& round) {
-  const bool has_climb = !climbs_.empty() && climbs_[current_].before.has_value();
-  const Climb& at = has_climb ? climbs_[current_] : Climb{};
+  const Climb none_yet;
+  const Climb& at = makeshift_ ? *makeshift_ : last_climb_ ? climbs_[*last_climb_] : none_yet;
+  const bool has_climb = at.before.has_value();
   const auto fitted = [&](auto member) { return surrogate_ ? (*surrogate_).*member : none; };
   diagnostics_.scalars = {
       {"iteration", static_cast<double>(round_ - 1)},
-      {"stage", static_cast<double>(stage_)},
-      {"start", static_cast<double>(climbs_.size())},
+      {"stage", static_cast<double>(round.stage)},
+      {"start", last_climb_ ? static_cast<double>(*last_climb_ + 1) : 0.0},
       {"elbo", has_climb ? at.elbo : none},
       {"elbo_standard_error", has_climb ? at.elbo_error : none},
       {"misfit", has_climb ? at.misfit : none},
@@ -99,7 +100,7 @@ void RegressionVi::report(const Round& round) {
       {"num_dropped", static_cast<double>(round.num_asked - round.num_kept)},
       {"rescored", round.is_rescoring ? 1.0 : 0.0},
   };
-  vi::PhysicalMoments physical = moments(climbs_.empty() ? start_ : climbs_[current_].q);
+  vi::PhysicalMoments physical = moments(has_climb ? at.q : start_);
   diagnostics_.mean = std::move(physical.mean);
   diagnostics_.std = std::move(physical.std);
   diagnostics_.proposal_mean = round.drawn_from.mean;
@@ -107,10 +108,10 @@ void RegressionVi::report(const Round& round) {
 }
 
 std::optional<method::Posterior> RegressionVi::posterior() const {
-  if (climbs_.empty() || !climbs_[best_climb()].before || runs_.size() == 0) {
+  if (!has_best() || runs_.size() == 0) {
     return std::nullopt;
   }
-  const Climb best = scored(climbs_[best_climb()]);
+  const Climb best = scored(*answer());
   const Gaussian& q = best.q;
   const Index d = q.dimension();
   const vi::PhysicalMoments physical = moments(q);
@@ -171,26 +172,25 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("predicted_qoi_std", predicted_std);
   diagnostics.set("observed_minus_predicted", VectorXd(observations_ - predicted));
 
-  // The places where climbs have settled.
-  std::vector<std::size_t> modes;
-  for (std::size_t i = 0; i < climbs_.size(); ++i) {
-    const bool is_new = std::none_of(modes.begin(), modes.end(), [&](std::size_t other) {
-      return std::min(kl_divergence(climbs_[i].q, climbs_[other].q),
-                      kl_divergence(climbs_[other].q, climbs_[i].q)) < static_cast<double>(d) + 1.0;
-    });
-    if ((climbs_[i].has_settled() || i == best_climb()) && is_new) {
-      modes.push_back(i);
-    }
-  }
+  // The places where climbs have settled; the first one is the answer.
+  const std::vector<std::size_t> modes = this->modes();
   VectorXd elbos(static_cast<Index>(modes.size()));
   MatrixXd means(d, elbos.size());
   for (std::size_t i = 0; i < modes.size(); ++i) {
-    elbos[static_cast<Index>(i)] = climbs_[modes[i]].elbo;
+    elbos[static_cast<Index>(i)] = i == 0 ? best.elbo : scored(climbs_[modes[i]]).elbo;
     means.col(static_cast<Index>(i)) = moments(climbs_[modes[i]].q).mean;
   }
   diagnostics.set("mode_elbos", elbos);
   diagnostics.set("mode_means", means);
   diagnostics.set("num_starts", static_cast<std::int64_t>(climbs_.size()));
+  const auto count = [this](auto is_so) {
+    return static_cast<std::int64_t>(std::count_if(climbs_.begin(), climbs_.end(), is_so));
+  };
+  diagnostics.set("num_under_way",
+                  count([](const Climb& climb) { return climb.is_under_way(); }));
+  diagnostics.set("num_given_up", count([](const Climb& climb) {
+                    return climb.is_given_up() && !climb.has_settled();
+                  }));
   posterior.findings = findings(posterior, space_.names, likelihood_.num_residuals());
   return posterior;
 }

@@ -78,7 +78,7 @@ void RegressionVi::add_earlier_runs() {
     }
     for (const EarlierRuns::Batch& batch : one.batches) {
       // Other random numbers than those of runs that are there already.
-      first_stream_ = std::max(first_stream_, batch.stream + 1);
+      first_stream_ = std::max(first_stream_, static_cast<std::uint32_t>(batch.stream + 1));
       MatrixXd x = batch.x;
       method::BatchResult result;
       std::vector<Index> columns(static_cast<std::size_t>(x.cols()));
@@ -108,7 +108,10 @@ void RegressionVi::add_earlier_runs() {
 
 /// At the start of everything: with what earlier runs tell, or with runs of the start.
 void RegressionVi::begin() {
-  stage_ = Stage::exploring;
+  climbs_.clear();
+  current_ = 0;
+  last_climb_.reset();
+  num_streams_ = first_stream_;
   next_size_ = sizes().first;
   beginning_.clear();
   if (num_reused_ == 0) {
@@ -121,7 +124,7 @@ void RegressionVi::begin() {
         "{} runs of earlier campaigns are used too; they do not tell where to begin", num_reused_);
     return;
   }
-  begin_climb(best.value_or(start_), widest_radius());
+  climbs_.push_back(new_climb(best.value_or(start_)));
   const int num_steps = climb_without_new_runs();
   beginning_ = fmt::format(
       "{} runs of earlier campaigns are used too; they carry the climb through {} step{} without "
@@ -183,52 +186,38 @@ std::optional<Gaussian> RegressionVi::best_known_gaussian() const {
 /// is accurate is left to new runs.
 int RegressionVi::climb_without_new_runs() {
   const auto can_step = [this] {
-    if (stage_ != Stage::climbing || climbs_[current_].has_settled()) {
-      return false;
-    }
-    return (surrogate_ && surrogate_->is_exact()) ||
-           effective_sample_size(runs_.log_weights(climbs_[current_].q)) >=
-               static_cast<double>(enough_to_fit());
+    const Climb& climb = climbs_.front();
+    return !climb.has_settled() &&
+           ((surrogate_ && surrogate_->is_exact()) ||
+            effective_sample_size(runs_.log_weights(climb.q)) >=
+                static_cast<double>(enough_to_fit()));
   };
   int num_steps = 0;
   for (; num_steps < most_free_steps && can_step(); ++num_steps) {
-    climb();
+    step(climbs_.front());
+    last_climb_ = 0;
   }
-  for (Climb& one : climbs_) {
-    one.num_accurate = std::min(one.num_accurate, Climb::enough_rounds - 1);
-  }
-  stop_ = method::StopReason::none;
+  climbs_.front().num_accurate =
+      std::min(climbs_.front().num_accurate, Climb::enough_rounds - 1);
   return num_steps;
 }
 
-/// The runs that a climb may begin at and none began at yet: those drawn from the start, and
-/// earlier ones that might have been.
+/// The runs that a climb may begin at: those drawn from the start, and earlier ones that might have
+/// been.
 std::vector<Index> RegressionVi::runs_to_start_from() const {
   std::vector<Index> found;
-  const auto add = [&](Index run) {
-    if (std::find(tried_starts_.begin(), tried_starts_.end(), run) == tried_starts_.end()) {
-      found.push_back(run);
-    }
-  };
   if (num_reused_ == 0) {
-    for (Index i = 0; i < num_explored_; ++i) {
-      add(i);
-    }
+    found.resize(static_cast<std::size_t>(num_explored_));
+    std::iota(found.begin(), found.end(), Index{0});
     return found;
   }
   const VectorXd log_weights = runs_.log_weights(start_);
   for (Index i = 0; i < runs_.size(); ++i) {
     if (log_weights[i] > std::log(0.5)) {
-      add(i);
+      found.push_back(i);
     }
   }
   return found;
-}
-
-/// Whether draws of the start, new or old, are left to begin at, or have not been tried at all.
-bool RegressionVi::can_start_again() const {
-  return static_cast<int>(climbs_.size()) < sizes().starts &&
-         ((num_reused_ > 0 && num_explored_ == 0) || !runs_to_start_from().empty());
 }
 
 }  // namespace invar::regression

@@ -83,10 +83,15 @@ Gaussian gaussian_at(const MatrixXd& columns, Index number) {
           .lower = columns.middleCols(number * (d + 1) + 1, d)};
 }
 
+/// What is saved of a climb beside its Gaussians and its search.
+constexpr Index num_climb_numbers = 14;
+
 VectorXd numbers_of(const Climb& climb) {
-  VectorXd numbers(8);
+  VectorXd numbers(num_climb_numbers);
   numbers << climb.promised_gain, climb.radius, climb.num_full_steps, climb.num_accurate,
-      climb.elbo, climb.elbo_error, climb.misfit, climb.before ? 1.0 : 0.0;
+      climb.elbo, climb.elbo_error, climb.misfit, climb.before ? 1.0 : 0.0, climb.key.stream,
+      climb.key.number, static_cast<double>(climb.next_size), climb.num_empty,
+      climb.has_joined ? 1.0 : 0.0, climb.search ? 1.0 : 0.0;
   return numbers;
 }
 
@@ -98,11 +103,20 @@ Climb climb_of(const VectorXd& numbers, const Gaussian& q, const Gaussian& befor
               .num_accurate = static_cast<int>(numbers[3]),
               .elbo = numbers[4],
               .elbo_error = numbers[5],
-              .misfit = numbers[6]};
+              .misfit = numbers[6],
+              .key = {.stream = static_cast<std::uint32_t>(numbers[8]),
+                      .number = static_cast<std::uint32_t>(numbers[9])},
+              .next_size = static_cast<Index>(numbers[10]),
+              .num_empty = static_cast<int>(numbers[11]),
+              .has_joined = numbers[12] != 0.0};
   if (numbers[7] != 0.0) {
     climb.before = before;
   }
   return climb;
+}
+
+std::string search_name(Index climb) {
+  return fmt::format("search_{}", climb);
 }
 
 template <class Values>
@@ -134,15 +148,20 @@ method::State RegressionVi::state() const {
   state.set("accuracy", options_.accuracy);
   state.set("round", round_);
   state.set("evaluations", num_evaluations_);
-  state.set("stage", static_cast<std::int64_t>(stage_));
   state.set("next_size", static_cast<std::int64_t>(next_size_));
   state.set("num_explored", static_cast<std::int64_t>(num_explored_));
   state.set("num_empty", static_cast<std::int64_t>(num_empty_));
   state.set("current", static_cast<std::int64_t>(current_));
+  state.set("num_streams", static_cast<std::int64_t>(num_streams_));
   state.set("stop_reason", std::string(method::stop_reason_name(stop_)));
   state.set("tried_starts", as_vector(tried_starts_));
   state.set("start", columns_of(start_));
   state.set("sampled_rounds", as_vector(sampled_rounds_));
+  Columns keys(2);
+  for (const DrawKey& key : sampled_keys_) {
+    keys.add(Eigen::Vector2d(key.stream, key.number));
+  }
+  state.set("sampled_keys", keys.all());
   // The batches of this campaign alone: earlier ones are not of its record.
   state.set("num_drawn", as_vector(std::span(runs_.num_drawn()).subspan(num_earlier_batches_)));
   Columns proposals(d);
@@ -151,21 +170,21 @@ method::State RegressionVi::state() const {
   }
   if (!earlier_.empty()) {
     state.set("num_reused", static_cast<std::int64_t>(num_reused_));
-    state.set("first_stream", first_stream_);
+    state.set("first_stream", static_cast<std::int64_t>(first_stream_));
   }
   state.set("proposals", proposals.all());
   Columns climbs(d);
-  Columns numbers(8);
+  Columns numbers(num_climb_numbers);
   for (const Climb& climb : climbs_) {
+    if (climb.search) {
+      climb.search->write(state, search_name(numbers.all().cols()));
+    }
     climbs.add(columns_of(climb.q));
     climbs.add(columns_of(climb.before.value_or(climb.q)));
     numbers.add(numbers_of(climb));
   }
   state.set("climbs", climbs.all());
   state.set("climb_numbers", numbers.all());
-  if (gauss_newton_) {
-    gauss_newton_->write(state);
-  }
   const Gaussian best = has_best() ? this->best() : start_;
   state.set("mean", best.mean);
   state.set("lower", best.lower);
@@ -180,17 +199,15 @@ void RegressionVi::restore(const method::State& state) {
   StateReader::require(has_target_of(state), "target", "the prior, data and noise of the study",
                        "others");
   load(state);
-  if (stage_ == Stage::gauss_newton) {
-    gauss_newton_ =
-        GaussNewton::read(StateReader(state), space_.dimension(), likelihood_.num_residuals());
-  }
   // Limits may have been raised since.
   const bool wants_more_accuracy = options_.accuracy < state.get<double>("accuracy");
   if (stop_ == method::StopReason::max_evaluations ||
       (stop_ == method::StopReason::accuracy && wants_more_accuracy)) {
     stop_ = method::StopReason::none;
-    if (wants_more_accuracy && !climbs_.empty()) {
-      climbs_[current_].num_accurate = 0;
+    if (wants_more_accuracy) {
+      for (Climb& climb : climbs_) {
+        climb.num_accurate = 0;
+      }
     }
   }
   check_limits();
@@ -205,10 +222,6 @@ void RegressionVi::load(const method::State& state) {
   source_ = derivative_source_called(state.get<std::string>("derivatives"));
   round_ = in.count("round");
   num_evaluations_ = in.count("evaluations");
-  const std::int64_t stage = in.count("stage");
-  StateReader::require(stage <= static_cast<std::int64_t>(Stage::climbing), "stage", "0, 1 or 2",
-                       fmt::to_string(stage));
-  stage_ = static_cast<Stage>(stage);
   next_size_ = in.count("next_size");
   num_explored_ = in.count("num_explored");
   num_empty_ = in.small_count("num_empty");
@@ -219,20 +232,25 @@ void RegressionVi::load(const method::State& state) {
   }
   start_ = gaussian_at(in.matrix("start", d, d + 1), 0);
 
-  const auto& numbers = state.get<MatrixXd>("climb_numbers");
-  const MatrixXd& climbs = in.matrix("climbs", d, 2 * numbers.cols() * (d + 1));
+  const Index num_climbs = state.get<MatrixXd>("climb_numbers").cols();
+  const MatrixXd& numbers = in.matrix("climb_numbers", num_climb_numbers, num_climbs);
+  const MatrixXd& climbs = in.matrix("climbs", d, 2 * num_climbs * (d + 1));
   climbs_.clear();
-  for (Index i = 0; i < numbers.cols(); ++i) {
+  for (Index i = 0; i < num_climbs; ++i) {
     climbs_.push_back(
         climb_of(numbers.col(i), gaussian_at(climbs, 2 * i), gaussian_at(climbs, 2 * i + 1)));
+    if (numbers(num_climb_numbers - 1, i) != 0.0) {
+      climbs_.back().search = GaussNewton::read(in, search_name(i), d, likelihood_.num_residuals());
+    }
   }
   current_ = static_cast<std::size_t>(in.count("current"));
-  StateReader::require(climbs_.empty() ? stage_ != Stage::climbing : current_ < climbs_.size(),
-                       "current", "the number of a climb", fmt::to_string(current_));
-  gauss_newton_.reset();
+  StateReader::require(climbs_.empty() || current_ < climbs_.size(), "current",
+                       "the number of a climb", fmt::to_string(current_));
+  num_streams_ = static_cast<std::uint32_t>(in.count("num_streams"));
 
   // The points are drawn again, so that they are the same bits; the outcomes come from the record.
   const auto& rounds = state.get<VectorXd>("sampled_rounds");
+  const MatrixXd& keys = in.matrix("sampled_keys", 2, rounds.size());
   const VectorXd& num_drawn = in.vector("num_drawn", rounds.size());
   const MatrixXd& proposals = in.matrix("proposals", d, rounds.size() * (d + 1));
   add_earlier_runs();
@@ -242,20 +260,24 @@ void RegressionVi::load(const method::State& state) {
                        fmt::format("{} runs of earlier campaigns", num_reused),
                        fmt::to_string(num_reused_));
   sampled_rounds_.clear();
+  sampled_keys_.clear();
   for (Index b = 0; b < rounds.size(); ++b) {
     const auto round = static_cast<std::int64_t>(rounds[b]);
     const Gaussian proposal = gaussian_at(proposals, b);
-    const MatrixXd x = proposal.points(draws(round, static_cast<Index>(num_drawn[b])));
+    const DrawKey key{.stream = static_cast<std::uint32_t>(keys(0, b)),
+                      .number = static_cast<std::uint32_t>(keys(1, b))};
+    const MatrixXd x = proposal.points(draws(key, static_cast<Index>(num_drawn[b])));
     const auto told = recalled_.find(round);
     StateReader::require(
         told != recalled_.end() && static_cast<Index>(told->second.evaluations.size()) == x.cols(),
         fmt::format("round {}", round), "its runs in the record", "others");
     Told taken = take(x, told->second);
-    add_runs({.gaussian = proposal}, num_drawn[b], taken);
-    sampled_rounds_.push_back(round);
+    add_own_runs(round, key, proposal, x.cols(), taken);
   }
   recalled_.clear();
   surrogate_.reset();
+  last_climb_.reset();
+  makeshift_.reset();
   pending_.reset();
   diagnostics_ = {};
 }
@@ -269,16 +291,19 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
   ++round_;
   num_evaluations_ += num_given_up;
   tried_starts_.clear();
-  gauss_newton_.reset();
-  if (!climbs_.empty()) {
+  const Stage stage = this->stage();
+  current_ = 0;
+  if (has_best()) {
     const Gaussian q = best();
     climbs_.clear();
-    begin_climb(q, widest_radius());
-    climb();
+    climbs_.push_back(new_climb(q));
+    step(climbs_.back());
+    last_climb_ = 0;
+    begin_others(surrogate_->is_exact());
     diagnostics_.messages.push_back(
         fmt::format("prior, data or noise have changed: the ELBO at the answer so far is {:.6g} "
                     "now, from the same {} runs",
-                    climbs_[current_].elbo, runs_.size()));
+                    climbs_.front().elbo, runs_.size()));
   } else {
     start_ = new_start;
     begin();
@@ -286,7 +311,11 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
         "prior, data or noise have changed before there was an answer: the method begins again");
   }
   check_limits();
-  report({.num_asked = 0, .num_kept = 0, .drawn_from = drawn_from, .is_rescoring = true});
+  report({.num_asked = 0,
+          .num_kept = 0,
+          .stage = stage,
+          .drawn_from = drawn_from,
+          .is_rescoring = true});
 }
 
 }  // namespace invar::regression

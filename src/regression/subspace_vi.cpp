@@ -58,6 +58,7 @@ SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& obs
       row_space_(likelihood_.num_residuals(), 0),
       xi_(space.dimension(), 0),
       qois_(likelihood_.num_qois(), 0) {
+  regression_vi_table().require_allowed(options);
   if (const auto* given = start ? std::get_if<space::Prior>(&*start) : nullptr) {
     start_mean_ = frame_.to_standard(given->mean());
     const MatrixXd spread = frame_.to_standard(given->mean() + 1e-3 * given->std()) - start_mean_;
@@ -94,7 +95,8 @@ MatrixXd SubspaceVi::points(std::int64_t round, const Drawn* drawn, Index number
     return lifted(round, drawn->at, basis_.leftCols(drawn->at.rows()));
   }
   MatrixXd xi =
-      start_std_.asDiagonal() * standard_points(options_, round, frame_.dimension(), number);
+      start_std_.asDiagonal() * standard_points(options_, {.number = static_cast<std::uint32_t>(round)},
+                                                frame_.dimension(), number);
   xi.colwise() += start_mean_;
   return xi;
 }

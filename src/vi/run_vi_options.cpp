@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "vi/config_tables.hpp"
-#include "vi/no_files.hpp"
 
 namespace invar::vi {
 namespace {
@@ -274,20 +273,7 @@ void validate(const RunViOptions& options) {
                                                is_legacy ? "legacy" : "stochastic_nonmonotone",
                                                is_legacy ? "stochastic_nonmonotone" : "legacy"));
   }
-  // Written out as a study and read again, so that the table's ranges are the only ones.
-  NoFiles files;
-  options::Reader writer(files);
-  RunViOptions copy = options;
-  Cursor nothing;
-  nothing.reader = &writer;
-  const Node written = run_vi_table().read(nothing, copy);
-  options::Reader reader(files);
-  RunViOptions unused;
-  Cursor everything;
-  everything.node = &written;
-  everything.reader = &reader;
-  run_vi_table().read(everything, unused);
-  reader.throw_if_any();
+  run_vi_table().require_allowed(options);
 }
 
 std::vector<std::string> warnings_of(const RunViOptions& options,

@@ -53,11 +53,16 @@ TEST_F(Regression, GivesTheSameAnswerOnAnyNumberOfRanks) {
 }
 
 TEST_F(Regression, ContinuesToTheBitAfterEveryRound) {
-  for (const std::string model : {"{type: toy}",
-                                  "{type: linear, matrix: [[1, 0.2, 0], [0, 1, 0.3], [0.1, 0, 1], "
-                                  "[1, 1, 1], [1, 0, -1], [0, 1, 1]]}"}) {
-    write_file(folder_ / "study.yaml", regression_study("", model));
-    const std::string name = model.substr(7, 3);
+  struct Case {
+    std::string name, keys, model;
+  };
+  for (const auto& [name, keys, model] :
+       {Case{"toy", "", "{type: toy}"},
+        Case{"lin", "",
+             "{type: linear, matrix: [[1, 0.2, 0], [0, 1, 0.3], [0.1, 0, 1], [1, 1, 1], "
+             "[1, 0, -1], [0, 1, 1]]}"},
+        Case{"turns", ", starts: 3, accuracy: 0.2", "{type: toy}"}}) {
+    write_file(folder_ / "study.yaml", regression_study(keys, model));
     ASSERT_EQ(invar("run study.yaml --campaign whole-" + name).exit_code, 0);
     ProgramResult result = invar("run study.yaml --campaign stops-" + name + " --stop-after 1");
     int num_stops = 0;
@@ -73,16 +78,21 @@ TEST_F(Regression, ContinuesToTheBitAfterEveryRound) {
 
 TEST_F(Regression, AnswersFromTheJournalAlone) {
   // No segment is closed before the end, so that a resume begins with the first round.
-  write_file(folder_ / "study.yaml", regression_study("", "{type: toy, sleep_s: 0.01}") + "");
-  ASSERT_EQ(invar("run study.yaml --campaign whole --set campaign.segment_seconds=1000").exit_code,
-            0);
-  const ProgramResult killed =
-      run_shell("sh -c 'cd " + folder_.path().string() + " && timeout -s KILL 0.5 " + program() +
-                " run study.yaml --campaign killed --set campaign.segment_seconds=1000'");
-  ASSERT_NE(killed.exit_code, 0);
-  const ProgramResult result = invar("resume killed");
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(difference("whole", "killed"), "");
+  for (const std::string keys : {"", ", starts: 3"}) {
+    write_file(folder_ / "study.yaml", regression_study(keys, "{type: toy, sleep_s: 0.01}"));
+    const std::string whole = keys.empty() ? "whole" : "whole-turns";
+    const std::string part = keys.empty() ? "killed" : "killed-turns";
+    const std::string setting = " --set campaign.segment_seconds=1000";
+    ASSERT_EQ(invar("run study.yaml --campaign " + whole + setting).exit_code, 0);
+    const ProgramResult killed =
+        run_shell("sh -c 'cd " + folder_.path().string() + " && timeout -s KILL " +
+                  (keys.empty() ? "0.5 " : "1.5 ") + program() + " run study.yaml --campaign " +
+                  part + setting + "'");
+    ASSERT_NE(killed.exit_code, 0);
+    const ProgramResult result = invar("resume " + part);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(difference(whole, part), "");
+  }
 }
 
 TEST_F(Regression, GoesOnUnderOtherDataFromAllItsRuns) {
@@ -109,6 +119,37 @@ TEST_F(Regression, GoesOnToAHigherAccuracyAndMoreRuns) {
   const auto before = shown("more").at("evaluations").get<int>();
   ASSERT_EQ(invar("resume more --set inference.accuracy=0.001").exit_code, 0);
   EXPECT_GT(shown("more").at("evaluations").get<int>(), before);
+}
+
+TEST_F(Regression, GoesOnWhereTheFirstBatchWasCutToTheLimit) {
+  ASSERT_EQ(invar("run study.yaml --campaign cut --set inference.max_evaluations=4").exit_code, 0);
+  EXPECT_EQ(shown("cut").at("evaluations"), 4);
+  const ProgramResult result = invar("resume cut --set inference.max_evaluations=500");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(shown("cut").at("stop_reason"), "accuracy");
+}
+
+TEST_F(Regression, TellsTheModesThatItsStartsFound) {
+  // The toy's parameters may change places: 0 and 2.5, or 2.5 and 0.
+  write_file(folder_ / "study.yaml", R"(invar: 1
+title: two modes
+parameters:
+  names: [a, b]
+  prior: {family: diagonal, mean: 1.25, std: 1}
+observations:
+  values: [1.6592, 1.4346, 1.2865, 1.1889, 1.1245, 1.0821]
+  covariance: {std: 0.02}
+inference: {method: regression_vi, starts: 4}
+model: {type: toy}
+)");
+  const ProgramResult result = invar("run study.yaml --campaign modes");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("starts disagree"));
+  const std::string text = invar("show modes").out;
+  EXPECT_THAT(text, HasSubstr("starts disagree"));
+  EXPECT_THAT(text, HasSubstr("a second mode is only"));
+  EXPECT_THAT(text, HasSubstr("mode 1 (this answer): ELBO"));
+  EXPECT_THAT(text, HasSubstr("mode 2: ELBO"));
 }
 
 TEST_F(Regression, BranchesFromAnotherCampaign) {

@@ -72,6 +72,55 @@ TEST_F(RunAhead, GivesTheSameAnswerOnAnyNumberOfRanks) {
   }
 }
 
+std::string study_with_starts(const std::string& sleep_s) {
+  return fmt::format(R"(invar: 1
+title: toy
+parameters:
+  names: [a, b, c]
+  prior: {{family: diagonal, mean: 1, std: 0.5}}
+observations:
+  values: [2.5, 2.1, 1.8, 1.5, 1.3, 1.1]
+  covariance: {{std: 0.05}}
+inference: {{method: regression_vi, random_seed: 3, starts: 4, sample_size: 4, accuracy: 0.2}}
+model: {{type: toy, sleep_s: {}}}
+campaign: {{segment_seconds: 0}}
+)",
+                     sleep_s);
+}
+
+TEST_F(RunAhead, SeveralStartsGiveTheSameAnswerOnAnyNumberOfRanks) {
+  write_file(folder_ / "study.yaml", study_with_starts("0.01"));
+  const ProgramResult one = invar("run study.yaml --campaign one");
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  for (const int ranks : {2, 3, 9}) {
+    const std::string name = fmt::format("ranks{}", ranks);
+    const ProgramResult run = invar("run study.yaml --campaign " + name, ranks);
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(difference("one", name), "") << name;
+  }
+  EXPECT_GT(counts("ranks9").asked_later, 0);
+  ASSERT_EQ(invar("run study.yaml --campaign off" + std::string(off), 9).exit_code, 0);
+  EXPECT_EQ(difference("one", "off"), "");
+  EXPECT_EQ(counts("off").ran_ahead, 0);
+}
+
+TEST_F(RunAhead, SeveralStartsNeedFewerTurns) {
+  write_file(folder_ / "study.yaml", study_with_starts("0.05"));
+  num_calls();
+  ASSERT_EQ(invar("run study.yaml --campaign off" + std::string(off), 9).exit_code, 0);
+  const std::int64_t num_needed = num_calls();
+  ASSERT_EQ(invar("run study.yaml --campaign on", 9).exit_code, 0);
+  const std::int64_t num_made = num_calls();
+
+  const Counts without = counts("off");
+  const Counts with = counts("on");
+  EXPECT_EQ(num_needed, without.evaluations);
+  EXPECT_EQ(num_made, with.evaluations + with.ran_ahead - with.asked_later);
+  EXPECT_GT(with.asked_later, with.evaluations / 5);
+  EXPECT_GT(with.asked_later, with.ran_ahead / 2) << "little is run for nothing";
+  EXPECT_LT(with.seconds, 0.9 * without.seconds);
+}
+
 TEST_F(RunAhead, MakesEveryRunOnceAndNeedsFewerTurns) {
   num_calls();
   ASSERT_EQ(invar("run study.yaml --campaign off" + std::string(off), 5).exit_code, 0);

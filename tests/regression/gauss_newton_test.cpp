@@ -147,6 +147,31 @@ TEST(GaussNewton, ComesCloserAfterRunsThatAreWorseThanPromised) {
   }
 }
 
+TEST(GaussNewton, KnowsWhatItTriesAfterRejections) {
+  const Linear problem;
+  GaussNewton search(VectorXd::Constant(4, 5.0));
+  problem.run(search);
+
+  const std::vector<VectorXd> known = search.trials_if_rejected(problem.prior, 3);
+
+  ASSERT_EQ(known.size(), 3U);
+  for (const VectorXd& trial : known) {
+    search.take(problem.prior, VectorXd::Constant(6, 1e6), problem.model);
+    EXPECT_EQ(search.trial(), trial);
+  }
+}
+
+TEST(GaussNewton, AFailureSkipsOneOfTheTrialsAfterRejections) {
+  const Linear problem;
+  GaussNewton search(VectorXd::Constant(4, 5.0));
+  problem.run(search);
+  const std::vector<VectorXd> known = search.trials_if_rejected(problem.prior, 2);
+
+  search.take_failure(problem.prior);
+
+  EXPECT_EQ(search.trial(), known[1]);
+}
+
 TEST(GaussNewton, EndsAfterFailuresWithoutEnd) {
   const Linear problem;
   GaussNewton search(VectorXd::Constant(4, 5.0));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "invar/core/random.hpp"
 #include "regression/quadrature.hpp"
 
 namespace invar::regression {
@@ -10,6 +11,22 @@ namespace {
 
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
+
+TEST(Gaussian, APointDoesNotDependOnHowManyFollow) {
+  for (const Eigen::Index d : {1, 3, 8, 37}) {
+    const MatrixXd z = core::standard_normals({.purpose = core::Purpose::test}, d, 50);
+    const Gaussian q{
+        .mean = z.col(0),
+        .lower = MatrixXd((z.leftCols(1) * z.leftCols(1).transpose() + MatrixXd::Identity(d, d))
+                              .llt()
+                              .matrixL())};
+    const MatrixXd all = q.points(z);
+    for (Eigen::Index n = 1; n < 50; ++n) {
+      ASSERT_EQ(q.points(z.leftCols(n)), all.leftCols(n)) << d << ", " << n;
+    }
+    EXPECT_LE((all - ((q.lower * z).colwise() + q.mean)).cwiseAbs().maxCoeff(), 1e-13);
+  }
+}
 
 TEST(Gaussian, HasNormalsForPointsAndPointsForNormals) {
   const Gaussian g = some_gaussian(4);

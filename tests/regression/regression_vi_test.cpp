@@ -1,10 +1,14 @@
 #include "invar/regression/regression_vi.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <Eigen/Dense>
 #include <fmt/format.h>
@@ -275,10 +279,16 @@ TEST(RegressionVi, TheSameStateAsksTheSameBatch) {
   }
 }
 
-class RestoredAfterEveryRound : public ::testing::TestWithParam<std::pair<bool, bool>> {};
+struct Variant {
+  bool has_jacobians = false;
+  bool has_bounds = false;
+  std::optional<int> starts = {};
+};
+
+class RestoredAfterEveryRound : public ::testing::TestWithParam<Variant> {};
 
 TEST_P(RestoredAfterEveryRound, ContinuesToTheBit) {
-  const auto [has_jacobians, has_bounds] = GetParam();
+  const auto [has_jacobians, has_bounds, starts] = GetParam();
   Problem problem = curved();
   if (!has_jacobians) {
     problem.jacobian = nullptr;
@@ -300,7 +310,8 @@ TEST_P(RestoredAfterEveryRound, ContinuesToTheBit) {
     }
     return result;
   };
-  const RegressionViOptions options{.accuracy = 0.01, .max_evaluations = 150};
+  const RegressionViOptions options{
+      .accuracy = 0.01, .max_evaluations = starts ? 400 : 150, .starts = starts};
   RegressionVi method = problem.method(options);
   method::RecordedRounds told;
   while (method.stop_reason() == StopReason::none) {
@@ -326,8 +337,11 @@ TEST_P(RestoredAfterEveryRound, ContinuesToTheBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(RegressionVi, RestoredAfterEveryRound,
-                         ::testing::Values(std::pair(false, false), std::pair(true, false),
-                                           std::pair(false, true), std::pair(true, true)));
+                         ::testing::Values(Variant{}, Variant{.has_jacobians = true},
+                                           Variant{.has_bounds = true},
+                                           Variant{.has_jacobians = true, .has_bounds = true},
+                                           Variant{.starts = 3},
+                                           Variant{.has_jacobians = true, .starts = 3}));
 
 TEST(RegressionVi, GoesOnWhenItsLimitIsRaised) {
   const Problem problem = curved();
@@ -500,22 +514,6 @@ TEST(RegressionVi, SaysThatABananaIsNoGaussianAndCorrectsItsMoments) {
   EXPECT_LT(std::abs(corrected[1] / std_y - 1.0), std::abs(posterior->std[1] / std_y - 1.0));
 }
 
-TEST(RegressionVi, FindsTwoModesFromSeveralStarts) {
-  // x^2 is measured as 1: modes at -1 and 1.
-  const Problem two{
-      .space = make_space(VectorXd::Zero(1), VectorXd::Ones(1)),
-      .observations = {.values = VectorXd::Ones(1),
-                       .noise = space::Noise::independent(VectorXd::Constant(1, 0.01))},
-      .model = [](const VectorXd& p) -> VectorXd { return VectorXd::Constant(1, p[0] * p[0]); }};
-  const auto method_solved = two.solve({.accuracy = 0.0, .max_evaluations = 400, .starts = 6});
-  const RegressionVi& method = *method_solved;
-  const auto posterior = method.posterior();
-  // Between the modes lies a wide Gaussian where a climb may settle too.
-  EXPECT_GE(posterior->diagnostics.get<VectorXd>("mode_elbos").size(), 2);
-  EXPECT_NEAR(std::abs(posterior->mean[0]), 1.0, 0.05);
-  EXPECT_THAT(posterior->findings, Contains(HasSubstr("a second mode")));
-}
-
 TEST(RegressionVi, KeepsToBoundsByTheTransform) {
   Problem problem = curved();
   problem.jacobian = nullptr;
@@ -529,6 +527,352 @@ TEST(RegressionVi, KeepsToBoundsByTheTransform) {
     method.tell(problem.evaluate(batch));
   }
   EXPECT_LE(method.posterior()->mean.cwiseAbs().maxCoeff(), 0.8);
+}
+
+/// x^2 is measured as 1: modes at -1 and 1.
+Problem two_modes() {
+  return {.space = make_space(VectorXd::Zero(1), VectorXd::Ones(1)),
+          .observations = {.values = VectorXd::Ones(1),
+                           .noise = space::Noise::independent(VectorXd::Constant(1, 0.01))},
+          .model = [](const VectorXd& p) -> VectorXd { return VectorXd::Constant(1, p[0] * p[0]); },
+          .jacobian = [](const VectorXd& p) -> MatrixXd {
+            return MatrixXd::Constant(1, 1, 2.0 * p[0]);
+          }};
+}
+
+/// sin(2 a) + b and cos(b) - a / 2: no polynomial, and more than one mode.
+Problem wavy() {
+  return {.space = make_space(VectorXd::Zero(2), Eigen::Vector2d(1.5, 1.5)),
+          .observations = {.values = Eigen::Vector2d(0.4, 0.6),
+                           .noise = space::Noise::independent(VectorXd::Constant(2, 0.01))},
+          .model = [](const VectorXd& p) -> VectorXd {
+            return Eigen::Vector2d(std::sin(2.0 * p[0]) + p[1], std::cos(p[1]) - 0.5 * p[0]);
+          },
+          .jacobian = [](const VectorXd& p) -> MatrixXd {
+            MatrixXd j(2, 2);
+            j << 2.0 * std::cos(2.0 * p[0]), 1.0, -0.5, -std::sin(p[1]);
+            return j;
+          }};
+}
+
+Problem without_jacobian(Problem problem) {
+  problem.jacobian = nullptr;
+  return problem;
+}
+
+TEST(RegressionVi, FindsBothModesFromSeveralStartsAndTellsThem) {
+  for (const Problem& problem : {two_modes(), without_jacobian(two_modes())}) {
+    const auto solved = problem.solve({.starts = 6});
+    const auto posterior = solved->posterior();
+    EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+    EXPECT_NEAR(std::abs(posterior->mean[0]), 1.0, 0.05);
+    const auto& elbos = posterior->diagnostics.get<VectorXd>("mode_elbos");
+    const auto& means = posterior->diagnostics.get<MatrixXd>("mode_means");
+    ASSERT_GE(elbos.size(), 2);
+    EXPECT_EQ(means(0, 0), posterior->mean[0]) << "the answer comes first";
+    EXPECT_EQ(elbos[0], posterior->elbo);
+    // By symmetry the other one is as good.
+    EXPECT_NEAR(means(0, 1), -posterior->mean[0], 0.02);
+    EXPECT_NEAR(elbos[1], elbos[0], 0.05);
+    EXPECT_THAT(posterior->findings, Contains(HasSubstr("starts disagree")));
+    EXPECT_THAT(posterior->findings, Contains(HasSubstr("a second mode")));
+    EXPECT_THAT(posterior->findings, Contains(HasSubstr("mode 2: ELBO")));
+  }
+}
+
+TEST(RegressionVi, SaysThatStartsAgree) {
+  const auto solved = curved().solve({.starts = 4});
+  const auto posterior = solved->posterior();
+  EXPECT_EQ(posterior->diagnostics.get<VectorXd>("mode_elbos").size(), 1);
+  EXPECT_THAT(posterior->findings, Contains("4 starts came to the same place"));
+}
+
+TEST(RegressionVi, SaysWhichStartsHaveNotComeToAnEnd) {
+  const auto solved = without_jacobian(wavy()).solve({.max_evaluations = 150, .starts = 4});
+  EXPECT_THAT(findings_of(*solved), Contains(HasSubstr("still under way")));
+}
+
+TEST(RegressionVi, SeveralStartsOfALinearProblemCostNothingMore) {
+  const auto [problem, matrix] = sine7();
+  const auto one = problem.solve({});
+  const auto four = problem.solve({.starts = 4});
+  EXPECT_EQ(four->num_evaluations(), one->num_evaluations());
+}
+
+/// What `start` was in each round.
+std::vector<int> starts_by_round(const Problem& problem, const RegressionViOptions& options) {
+  RegressionVi method = problem.method(options);
+  std::vector<int> starts;
+  while (method.stop_reason() == StopReason::none) {
+    method.tell(problem.evaluate(method.ask()));
+    starts.push_back(static_cast<int>(method.diagnostics().scalar("start")));
+  }
+  return starts;
+}
+
+TEST(RegressionVi, SeveralStartsClimbInTurns) {
+  for (const Problem& problem : {wavy(), without_jacobian(wavy())}) {
+    const std::vector<int> starts = starts_by_round(problem, {.starts = 3});
+    std::vector<int> turns;
+    for (std::size_t i = 1; i < starts.size(); ++i) {
+      // The round that ends exploring is the first step of the first one.
+      if (starts[i - 1] > 0 || problem.jacobian) {
+        turns.push_back(starts[i]);
+      }
+    }
+    ASSERT_GE(turns.size(), 6U);
+    EXPECT_EQ(std::vector<int>(turns.begin(), turns.begin() + 6),
+              (std::vector<int>{1, 2, 3, 1, 2, 3}));
+  }
+}
+
+TEST(RegressionVi, DrawsNoTwoBatchesAlike) {
+  // A climb that fails once is drawn anew; all batches are told apart by their normals.
+  const Problem problem = without_jacobian(wavy());
+  RegressionVi method = problem.method({.accuracy = 0.0, .max_evaluations = 600, .starts = 4});
+  std::vector<double> seen;
+  while (method.stop_reason() == StopReason::none) {
+    const method::Batch batch = method.ask();
+    method::BatchResult result = problem.evaluate(batch);
+    if (batch.round % 5 == 4) {
+      for (method::Evaluation& evaluation : result.evaluations) {
+        evaluation = {};
+        evaluation.status = method::Status::crashed;
+      }
+    }
+    method.tell(result);
+    const method::RoundDiagnostics& told = method.diagnostics();
+    seen.push_back((batch.points(0, 0) - told.proposal_mean[0]) / told.proposal_std[0]);
+  }
+  std::sort(seen.begin(), seen.end());
+  for (std::size_t i = 1; i < seen.size(); ++i) {
+    EXPECT_GT(seen[i] - seen[i - 1], 1e-9);
+  }
+}
+
+/// Rounds whose whole batch had been offered ahead, of rounds that were the turn of another climb
+/// than the one before.
+struct AheadCounts {
+  int num_turns = 0;
+  int num_known = 0;
+  int num_explored = 0;
+  int num_rejected = 0;  // search points after a rejection that were known
+  Index num_never_asked = 0;
+};
+
+AheadCounts run_with_offers(const Problem& problem, const RegressionViOptions& options) {
+  RegressionVi method = problem.method(options);
+  std::vector<method::Question> offered;
+  const auto find = [&offered](const method::Question& question) {
+    return std::find_if(offered.begin(), offered.end(), [&](const method::Question& other) {
+      return method::is_same(question, other);
+    });
+  };
+  AheadCounts counts;
+  std::vector<method::Question> ever;
+  std::vector<method::Question> asked;
+  double last = 0.0;
+  while (method.stop_reason() == StopReason::none) {
+    const method::Batch batch = method.ask();
+    Index num_known = 0;
+    for (Index i = 0; i < batch.points.cols(); ++i) {
+      num_known += find(batch.question(i)) != offered.end() ? 1 : 0;
+      asked.push_back(batch.question(i));
+    }
+    const method::State before = method.state();
+    const method::Batch ahead = method.ahead();
+    EXPECT_EQ(method.state().values(), before.values());
+    EXPECT_EQ(method.ahead().points, ahead.points);
+    EXPECT_EQ(method.ask().points, batch.points);
+    offered.clear();
+    for (Index i = 0; i < ahead.points.cols(); ++i) {
+      offered.push_back(ahead.question(i));
+      ever.push_back(ahead.question(i));
+    }
+    method.tell(problem.evaluate(batch));
+    const double start = method.diagnostics().scalar("start");
+    const double stage = method.diagnostics().scalar("stage");
+    if (last > 0.0 && start != last) {
+      ++counts.num_turns;
+      counts.num_known += num_known == batch.points.cols() ? 1 : 0;
+    } else if (stage == 0.0 && batch.round > 0) {
+      counts.num_explored += num_known == batch.points.cols() ? 1 : 0;
+    } else if (stage == 1.0 && num_known > 0) {
+      ++counts.num_rejected;
+    }
+    last = start;
+  }
+  for (const method::Question& question : ever) {
+    counts.num_never_asked += std::none_of(asked.begin(), asked.end(),
+                                           [&](const method::Question& other) {
+                                             return method::is_same(question, other);
+                                           })
+                                  ? 1
+                                  : 0;
+  }
+  return counts;
+}
+
+TEST(RegressionVi, KnowsTheBatchesOfOtherStartsAhead) {
+  for (const Problem& problem : {wavy(), without_jacobian(wavy())}) {
+    const AheadCounts counts = run_with_offers(problem, {.starts = 4});
+    EXPECT_GE(counts.num_turns, 6);
+    // The last turn, to the best climb, is not known where that climb was not the best before.
+    EXPECT_GE(counts.num_known, counts.num_turns - 1);
+  }
+}
+
+TEST(RegressionVi, KnowsAheadWhatItExploresNext) {
+  const AheadCounts counts = run_with_offers(without_jacobian(wavy()), {});
+  EXPECT_GE(counts.num_explored, 1);
+  EXPECT_EQ(counts.num_turns, 0);
+}
+
+TEST(RegressionVi, KnowsAheadWhatItExploresNextWhereARunFails) {
+  const Problem problem = without_jacobian(wavy());
+  RegressionVi method = problem.method({});
+  const method::Batch first = method.ask();
+  const MatrixXd ahead = method.ahead().points;
+  method::BatchResult result = problem.evaluate(first);
+  result.evaluations.back() = {};
+  result.evaluations.back().status = method::Status::crashed;
+  method.tell(result);
+  const MatrixXd next = method.ask().points;
+  ASSERT_EQ(method.diagnostics().scalar("start"), 0.0);
+  ASSERT_LE(next.cols(), ahead.cols());
+  EXPECT_EQ(ahead.leftCols(next.cols()), next);
+}
+
+TEST(RegressionVi, KnowsAheadWhatASearchTriesAfterARejection) {
+  // A narrow curved valley.
+  const Problem valley{
+      .space = make_space(VectorXd::Zero(2), Eigen::Vector2d(3.0, 3.0)),
+      .observations = {.values = Eigen::Vector2d(0.0, 1.0),
+                       .noise = space::Noise::independent(Eigen::Vector2d(1e-4, 1e-2))},
+      .model = [](const VectorXd& p) -> VectorXd {
+        return Eigen::Vector2d(p[1] - p[0] * p[0] * p[0], p[0]);
+      },
+      .jacobian = [](const VectorXd& p) -> MatrixXd {
+        MatrixXd j(2, 2);
+        j << -3.0 * p[0] * p[0], 1.0, 1.0, 0.0;
+        return j;
+      }};
+  const AheadCounts counts = run_with_offers(valley, {.first_sample_size = 4});
+  EXPECT_GE(counts.num_rejected, 1);
+}
+
+TEST(RegressionVi, OffersNothingBeyondItsLimit) {
+  const Problem problem = without_jacobian(wavy());
+  RegressionVi method = problem.method({.accuracy = 0.0, .max_evaluations = 150, .starts = 4});
+  while (method.stop_reason() == StopReason::none) {
+    const Index size = method.ask().points.cols();
+    EXPECT_LE(method.num_evaluations() + size + method.ahead().points.cols(), 150);
+    method.tell(problem.evaluate(method.ask()));
+  }
+}
+
+TEST(RegressionVi, GoesOnWithoutAStartWhoseRunsFail) {
+  // Nothing can be run on the left, where half of the starts are.
+  Problem problem = without_jacobian(two_modes());
+  int count = 0;
+  problem.model = [&count](const VectorXd& p) -> VectorXd {
+    // While exploring all is well.
+    ++count;
+    return VectorXd::Constant(1, count > 48 && p[0] < -0.3 ? NAN : std::cosh(p[0]) - 0.54);
+  };
+  RegressionVi method = problem.method({.starts = 6});
+  std::vector<std::string> messages;
+  while (method.stop_reason() == StopReason::none) {
+    method.tell(problem.evaluate(method.ask()));
+    for (const std::string& message : method.diagnostics().messages) {
+      messages.push_back(message);
+    }
+  }
+  EXPECT_THAT(messages, Contains(HasSubstr("is given up")));
+  EXPECT_EQ(method.stop_reason(), StopReason::accuracy);
+  EXPECT_NEAR(method.posterior()->mean[0], 1.0, 0.1);
+  EXPECT_THAT(findings_of(method), Contains(HasSubstr("given up")));
+}
+
+TEST(RegressionVi, GoesOnWhereItsFirstBatchWasCut) {
+  const Problem problem = without_jacobian(curved());
+  const RegressionViOptions low{.max_evaluations = 4};
+  RegressionVi cut = problem.method(low);
+  method::RecordedRounds told;
+  while (cut.stop_reason() == StopReason::none) {
+    const method::Batch batch = cut.ask();
+    told[batch.round] = problem.evaluate(batch);
+    cut.tell(told[batch.round]);
+  }
+  ASSERT_EQ(cut.num_evaluations(), 4);
+  ASSERT_TRUE(cut.posterior().has_value());
+
+  RegressionVi raised = problem.method({});
+  raised.recall(told);
+  raised.restore(cut.state());
+
+  ASSERT_EQ(raised.stop_reason(), StopReason::none);
+  EXPECT_FALSE(raised.posterior().has_value()) << "the answer from four runs was a makeshift";
+  EXPECT_EQ(raised.ask().points.cols(), 10 - 4) << "the rest of 2 (d + 2)";
+  while (raised.stop_reason() == StopReason::none) {
+    raised.tell(problem.evaluate(raised.ask()));
+  }
+  EXPECT_EQ(raised.stop_reason(), StopReason::accuracy);
+  EXPECT_LE(kl_divergence(raised.best(), problem.solve({.random_seed = 7})->best()), 0.02);
+}
+
+TEST(RegressionVi, AnAnswerBeforeTheFirstClimbChangesNothingAfterwards) {
+  // Stopped in the middle of a search, and of exploring.
+  for (const Problem& problem : {wavy(), without_jacobian(wavy())}) {
+    const RegressionViOptions options{.starts = 3};
+    RegressionVi whole = problem.method(options);
+    const int limit = problem.jacobian ? 10 : 12;
+    RegressionViOptions low = options;
+    low.max_evaluations = limit;
+    RegressionVi stopped = problem.method(low);
+    method::RecordedRounds told;
+    while (stopped.stop_reason() == StopReason::none) {
+      const method::Batch batch = stopped.ask();
+      told[batch.round] = problem.evaluate(batch);
+      stopped.tell(told[batch.round]);
+      whole.ask();
+      whole.tell(told[batch.round]);
+    }
+    EXPECT_EQ(stopped.stop_reason(), StopReason::max_evaluations);
+    EXPECT_TRUE(stopped.posterior().has_value());
+    RegressionVi raised = problem.method(options);
+    raised.recall(told);
+    raised.restore(stopped.state());
+    EXPECT_EQ(raised.ask().points, whole.ask().points);
+  }
+}
+
+TEST(RegressionVi, RefusesOptionsThatAStudyMayNotGive) {
+  const Problem problem = curved();
+  const auto message_of = [&problem](const RegressionViOptions& options) -> std::string {
+    try {
+      const RegressionVi method = problem.method(options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message_of({}), "");
+  EXPECT_EQ(message_of({.sample_size = 2, .first_sample_size = 2, .starts = 1}), "");
+  EXPECT_THAT(message_of({.accuracy = -0.1}), HasSubstr("accuracy"));
+  EXPECT_THAT(message_of({.accuracy = NAN}), HasSubstr("accuracy"));
+  EXPECT_THAT(message_of({.max_evaluations = 0}), HasSubstr("max_evaluations"));
+  EXPECT_THAT(message_of({.sample_size = 1}), HasSubstr("sample_size"));
+  EXPECT_THAT(message_of({.first_sample_size = 1}), HasSubstr("first_sample_size"));
+  EXPECT_THAT(message_of({.starts = 0}), HasSubstr("starts"));
+  EXPECT_THAT(message_of({.trust_radius = 0.0}), HasSubstr("trust_radius"));
+  EXPECT_THAT(message_of({.num_draws = 0}), HasSubstr("num_draws"));
+  EXPECT_THAT(message_of({.transform_interior_margin = 0.5}),
+              HasSubstr("transform_interior_margin"));
+  const std::string both = message_of({.max_evaluations = 0, .starts = -1});
+  EXPECT_THAT(both, HasSubstr("max_evaluations"));
+  EXPECT_THAT(both, HasSubstr("starts"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "vi/recorded_options.hpp"
 
-#include "vi/no_files.hpp"
+#include "invar/options/no_files.hpp"
 
 namespace invar::vi::recording {
 
@@ -26,7 +26,7 @@ options::Node node_of(const Json& value) {
 }
 
 RunViOptions read_options(const Json& map) {
-  NoFiles files;
+  options::NoFiles files;
   options::Reader reader(files);
   const options::Node node = node_of(map);
   options::Cursor cursor;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "invar/options/no_files.hpp"
 #include "invar/options/reader.hpp"
 
 namespace invar::options {
@@ -94,6 +95,21 @@ class Table {
       resolved.set(row.key, std::move(value));
     }
     return resolved;
+  }
+
+  /// Holds options that no study gave against the rules for those that one gives: they are written
+  /// out as a study and read again.
+  /// @pre the options name no files
+  /// @throws Error(config)  naming every key whose value is not allowed
+  void require_allowed(const T& options) const {
+    NoFiles files;
+    Reader writer(files);
+    T copy = options;
+    const Node written = read(Cursor{.reader = &writer}, copy);
+    Reader reader(files);
+    T unused;
+    read(Cursor{.node = &written, .reader = &reader}, unused);
+    reader.throw_if_any();
   }
 
   /// Every key with its explanation, paths prefixed by `prefix` and a dot.

@@ -60,12 +60,6 @@ EarlierRuns earlier_runs(const method::State& state, const method::RecordedRound
 /// @return how many runs were taken out
 Eigen::Index leave_out_known(EarlierRuns& later, const std::vector<EarlierRuns>& known);
 
-/// The standard normals of a batch.
-///
-/// Shapes: d x number.
-Eigen::MatrixXd standard_points(const RegressionViOptions& options, std::int64_t stream,
-                                Eigen::Index dimension, Eigen::Index number);
-
 /// Whether an outcome is one to learn from.
 bool is_good(const method::Evaluation& evaluation, Eigen::Index num_qois);
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <string>
+#include <vector>
 
 #include <Eigen/Core>
 
@@ -29,13 +30,21 @@ class GaussNewton {
   /// The run at the trial came to nothing: the next one is closer.
   void take_failure(const PriorExpectation& prior);
 
+  /// The points that come next if the run at the trial is no better than the best one, and those
+  /// after it neither; fewer than `most` where the search ends before.
+  /// @pre has_point()
+  [[nodiscard]] std::vector<Eigen::VectorXd> trials_if_rejected(const PriorExpectation& prior,
+                                                                int most) const;
+
   [[nodiscard]] bool has_settled() const { return has_settled_; }
   [[nodiscard]] bool has_point() const { return jacobian_.size() > 0; }
 
-  void write(method::State& state) const;
+  /// @param name  of the search: its values are called so, an underscore and what they are
+  void write(method::State& state, const std::string& name) const;
+  /// Shapes: trial d, Jacobian m x d.
   /// @throws Error(data)
-  static GaussNewton read(const method::StateReader& in, Eigen::Index num_parameters,
-                          Eigen::Index num_residuals);
+  static GaussNewton read(const method::StateReader& in, const std::string& name,
+                          Eigen::Index num_parameters, Eigen::Index num_residuals);
 
   /// At the best point: the log prior less half the misfit |r|^2, and that misfit.
   [[nodiscard]] double log_posterior() const { return -value_; }

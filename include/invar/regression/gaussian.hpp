@@ -18,7 +18,7 @@ struct Gaussian {
   [[nodiscard]] Eigen::MatrixXd covariance() const { return lower * lower.transpose(); }
   [[nodiscard]] Eigen::VectorXd std() const { return lower.rowwise().norm(); }
 
-  /// mean + L z for every column z.
+  /// mean + L z for every column z; the bits of one do not depend on how many follow.
   [[nodiscard]] Eigen::MatrixXd points(const Eigen::MatrixXd& z) const;
   /// L^-1 (x - mean) for every column x.
   [[nodiscard]] Eigen::MatrixXd standardize(const Eigen::MatrixXd& x) const;

@@ -11,6 +11,8 @@
 #include <Eigen/Core>
 
 #include "invar/method/method.hpp"
+#include "invar/regression/derivative_source.hpp"
+#include "invar/regression/draws.hpp"
 #include "invar/regression/earlier_runs.hpp"
 #include "invar/regression/gauss_newton.hpp"
 #include "invar/regression/gaussian.hpp"
@@ -36,13 +38,25 @@ struct Climb {
   int num_accurate = 0;                 // rounds in a row that met the accuracy
   double elbo = 0.0;                    // of q before the last step, constants in
   double elbo_error = 0.0;
-  double misfit = 0.0;  // mean of |r|^2 there
+  double misfit = 0.0;                     // mean of |r|^2 there
+  std::optional<GaussNewton> search = {};  // for where to begin, while it is under way
+  DrawKey key = {};                        // of its next batch
+  Eigen::Index next_size = 0;              // of that
+  int num_empty = 0;                       // batches in a row without a good run
+  bool has_joined = false;                 // it is on its way to where another one is
 
   /// So many rounds in a row settle it, or make its answer accurate.
   static constexpr int enough_rounds = 2;
+  /// So many batches in a row without a good run end it.
+  static constexpr int most_empty = 3;
   [[nodiscard]] bool is_accurate() const { return num_accurate >= enough_rounds; }
   [[nodiscard]] bool has_settled() const {
     return num_full_steps >= enough_rounds || is_accurate();
+  }
+  [[nodiscard]] bool is_given_up() const { return num_empty >= most_empty; }
+  /// Whether it goes on in its turn.
+  [[nodiscard]] bool is_under_way() const {
+    return !has_settled() && !has_joined && !is_given_up();
   }
 };
 
@@ -55,7 +69,7 @@ using Start = std::variant<space::Prior, Gaussian>;
 Gaussian branch_start(const method::State& state, const space::Space& space,
                       const RegressionViOptions& options);
 
-/// What the next batch is for.
+/// What a batch is for.
 enum class Stage { exploring, gauss_newton, climbing };
 
 /// Variational inference by regression: the best Gaussian from few runs.
@@ -65,14 +79,20 @@ enum class Stage { exploring, gauss_newton, climbing };
 /// runs stay in use, but for those of a Gauss-Newton search. First the start itself is sampled,
 /// until the fit explains the runs or `first_sample_size` are there; with Jacobians a Gauss-Newton
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
-/// noise explains makes way for one from another start, up to `starts`.
+/// noise explains makes way for one from another start, up to eight of them; with `starts` given,
+/// that many climb in turns, a batch of one in every round, until each has settled or is where
+/// another one is. The best one goes on to the accuracy.
 ///
 /// Runs of earlier campaigns of the same model (`reuse`) count as runs of this one. Where they tell
 /// enough, the method begins with the best of all Gaussians that they were drawn from and climbs as
 /// far as they carry before it asks for anything; the last word has a batch of its own.
 ///
-/// Failed runs are left out and counted. A batch without a good run is repeated with other draws,
-/// up to three times in a row; then the method stops (`too_many_failures`).
+/// The random numbers of a climb are its own, so that its next batch is known while others have
+/// their turns: idle groups may run it ahead.
+///
+/// Failed runs are left out and counted. A batch without a good run is repeated with other draws;
+/// the third one in a row ends its climb, and when that was the best one or there was none, the
+/// method (`too_many_failures`).
 ///
 /// Source: Salimans & Knowles 2013, doi:10.1214/13-BA858 (regression is natural-gradient ascent);
 ///         Khan & Rue 2023, The Bayesian learning rule, JMLR 24(281).
@@ -97,6 +117,10 @@ class RegressionVi : public RegressionMethod {
   void reuse(std::vector<EarlierRuns> earlier);
 
   method::Batch ask() override;
+  /// Exploring: the batch that follows if the fit does not explain the runs. Else the next batches
+  /// of the climbs and searches whose turns come next, then that of the best climb that waits for
+  /// them, then what a Gauss-Newton search tries after rejections.
+  [[nodiscard]] method::Batch ahead() const override;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
@@ -115,19 +139,19 @@ class RegressionVi : public RegressionMethod {
 
   /// The Gaussian that is the answer so far, in the coordinates of the method.
   /// @pre has_best()
-  [[nodiscard]] const Gaussian& best() const { return climbs_[best_climb()].q; }
-  [[nodiscard]] bool has_best() const { return !climbs_.empty(); }
+  [[nodiscard]] const Gaussian& best() const { return answer()->q; }
+  [[nodiscard]] bool has_best() const { return answer() != nullptr; }
   [[nodiscard]] std::int64_t num_evaluations() const { return num_evaluations_; }
   /// Good runs of earlier campaigns that have a place within the bounds.
   [[nodiscard]] Eigen::Index num_reused() const { return num_reused_; }
-  [[nodiscard]] Stage stage() const { return stage_; }
+  [[nodiscard]] Stage stage() const;
   /// What the next batch is drawn from, unless a search asks it.
   [[nodiscard]] Gaussian proposal() const;
   [[nodiscard]] bool has_jacobians() const { return source_ != DerivativeSource::none; }
   /// Whether the last fit knows the residuals to the last digits that matter.
   [[nodiscard]] bool is_exact() const { return surrogate_ && surrogate_->is_exact(); }
   [[nodiscard]] bool has_climbed() const {
-    return surrogate_ && stage_ == Stage::climbing && climbs_[current_].before.has_value();
+    return surrogate_ && last_climb_ && climbs_[*last_climb_].before.has_value();
   }
 
   /// Root mean square, in units of the noise, of what a fit of all runs at the start leaves of the
@@ -152,11 +176,12 @@ class RegressionVi : public RegressionMethod {
   /// Ends with what the runs so far tell (`max_evaluations`).
   void finish();
   /// Of the next batch.
-  [[nodiscard]] Eigen::Index next_size() const { return next_size_; }
+  [[nodiscard]] Eigen::Index next_size() const;
 
  private:
   /// A fit explains the runs at the start when it leaves this share of the noise.
   static constexpr double explained = 0.3;
+
 
   struct Sizes {
     Eigen::Index first = 0;      // of the first batch
@@ -171,6 +196,7 @@ class RegressionVi : public RegressionMethod {
   struct Round {
     Eigen::Index num_asked;
     Eigen::Index num_kept;
+    Stage stage;
     const Gaussian& drawn_from;
     bool is_rescoring = false;
   };
@@ -187,18 +213,28 @@ class RegressionVi : public RegressionMethod {
     std::vector<std::string> messages;
   };
 
+  [[nodiscard]] Sizes sizes() const;
   [[nodiscard]] Family family() const;
   [[nodiscard]] method::WantedDerivatives wanted() const;
-  [[nodiscard]] Sizes sizes() const;
-  [[nodiscard]] Eigen::MatrixXd draws(std::int64_t round, Eigen::Index number) const;
+  [[nodiscard]] Eigen::MatrixXd draws(const DrawKey& key, Eigen::Index number) const;
+  [[nodiscard]] DrawKey exploring_key(std::int64_t round) const;
+  [[nodiscard]] Eigen::MatrixXd next_points() const;
+  [[nodiscard]] Eigen::MatrixXd next_points(const Climb& climb) const;
+  [[nodiscard]] Eigen::Index next_exploring_size(Eigen::Index num_explored) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& x, const method::BatchResult& result) const;
   [[nodiscard]] Objective objective(const Gaussian& base, const Surrogate& surrogate) const;
   [[nodiscard]] std::size_t best_climb() const;
+  [[nodiscard]] const Climb* answer() const;
+  [[nodiscard]] std::vector<std::size_t> modes() const;
+  [[nodiscard]] bool takes_turns() const { return options_.starts.value_or(1) > 1; }
+  [[nodiscard]] std::vector<std::size_t> turns() const;
   [[nodiscard]] Climb scored(Climb climb) const;
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
   [[nodiscard]] double widest_radius() const;
   void add_runs(const Proposal& drawn_from, double num_drawn, Told& told);
+  void add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,
+                    Eigen::Index num_drawn, Told& told);
   void add_earlier_runs();
   void begin();
   [[nodiscard]] std::optional<Gaussian> best_known_gaussian() const;
@@ -206,15 +242,19 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::Index enough_to_fit() const;
   [[nodiscard]] bool is_start_explored() const;
   [[nodiscard]] std::vector<Eigen::Index> runs_to_start_from() const;
-  [[nodiscard]] bool can_start_again() const;
-  void explore();
-  void search(const Told& told);
-  void climb();
-  void begin_climb(const Gaussian& q, double radius);
-  void begin_from_run();
+  void explore(Told& told, Eigen::Index num_asked);
+  void take_turn(Told& told, Eigen::Index num_asked);
+  void step(Climb& climb);
+  void search(Climb& climb, const Told& told) const;
+  void end_search(Climb& climb) const;
+  [[nodiscard]] Climb new_climb(const Gaussian& q);
+  [[nodiscard]] bool begin_from_run(bool is_exact = false);
+  [[nodiscard]] std::optional<Eigen::Index> next_start() const;
+  void begin_others(bool is_exact);
+  void move_on(bool was_under_way);
+  void judge_all();
+  [[nodiscard]] Climb makeshift();
   void check_limits();
-  void answer_from_what_is_there();
-  void begin_climb_after_search();
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;
@@ -235,26 +275,30 @@ class RegressionVi : public RegressionMethod {
   Eigen::Index num_reused_ = 0;
   std::size_t num_earlier_batches_ = 0;
   Eigen::Index num_reused_at_start_ = 0;  // that as many draws of the start would tell as much
-  std::int64_t first_stream_ = 0;         // of random numbers: that of round 0
+  std::uint32_t first_stream_ = 0;        // of random numbers that they have not used
   std::string beginning_;                 // what they were good for; for people
 
   // The state.
   std::int64_t round_ = 0;
   std::int64_t num_evaluations_ = 0;
-  Stage stage_ = Stage::exploring;
-  Eigen::Index next_size_ = 0;
-  Eigen::Index num_explored_ = 0;  // runs kept that were drawn from the start
+  Eigen::Index next_size_ = 0;     // of the next batch at the start
+  Eigen::Index num_explored_ = 0;  // runs kept that were drawn from there
+  int num_empty_ = 0;              // batches in a row without a good run there
   std::vector<Eigen::Index> tried_starts_;
-  int num_empty_ = 0;  // batches in a row without a good run
-  std::vector<Climb> climbs_;
-  std::size_t current_ = 0;
-  std::optional<GaussNewton> gauss_newton_;
+  std::vector<Climb> climbs_;      // none while exploring
+  std::size_t current_ = 0;        // whose turn it is
+  std::uint32_t num_streams_ = 0;  // of random numbers that climbs have been given
   Runs runs_;
   Eigen::MatrixXd qois_;                      // of `runs_`
   std::vector<std::int64_t> sampled_rounds_;  // of every batch there
+  std::vector<DrawKey> sampled_keys_;
   method::StopReason stop_ = method::StopReason::none;
 
-  std::optional<Surrogate> surrogate_;  // of the last round
+  std::optional<Surrogate> surrogate_;     // of the last round
+  std::optional<std::size_t> last_climb_;  // whose turn that was
+  // The answer of a method that had to stop before a climb had begun; no climb of its own, so that
+  // a raised limit finds all as it was.
+  std::optional<Climb> makeshift_;
   method::RecordedRounds recalled_;
   std::optional<Eigen::MatrixXd> pending_;  // x of the batch that was asked
   method::RoundDiagnostics diagnostics_;

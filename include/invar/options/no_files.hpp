@@ -2,11 +2,14 @@
 
 #include "invar/options/reader.hpp"
 
-namespace invar::vi {
+namespace invar::options {
 
 /// For options that name no files: those made in C++, or read from elsewhere than a study.
-class NoFiles : public options::Files {
+///
+/// MPI: Local.
+class NoFiles final : public Files {
  public:
+  /// @throws Error(no_input)  as all of them
   const std::string& bytes(const std::string& path) override { refuse(path); }
   Eigen::MatrixXd dataset(const std::string& path, const std::string& /*name*/) override {
     refuse(path);
@@ -15,8 +18,8 @@ class NoFiles : public options::Files {
 
  private:
   [[noreturn]] static void refuse(const std::string& path) {
-    throw Error(ErrorKind::no_input, "options of run_vi name no files, found " + path);
+    throw Error(ErrorKind::no_input, "these options name no files, found " + path);
   }
 };
 
-}  // namespace invar::vi
+}  // namespace invar::options
