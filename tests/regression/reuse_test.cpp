@@ -623,6 +623,26 @@ TEST(Reuse, BringsJacobiansAlong) {
   EXPECT_LE(kl_divergence(second.method().best(), first.method().best()), 0.02);
 }
 
+TEST(Reuse, GoesBetweenCampaignsWithAndWithoutJacobians) {
+  const Problem with = curved_with_jacobians();
+  const Problem without = curved();
+  Campaign reference(without, {.random_seed = 9, .accuracy = 0.0, .max_evaluations = 1500});
+  reference.run();
+  for (const auto& [before, after] : {std::pair(&with, &without), std::pair(&without, &with)}) {
+    Campaign first(*before, {});
+    first.run();
+    Campaign alone(*after, {.random_seed = 2});
+    alone.run();
+    Campaign second(*after, {.random_seed = 2});
+    second.reuse({first.runs()});
+    second.run();
+
+    EXPECT_EQ(second.method().stop_reason(), StopReason::accuracy);
+    EXPECT_LE(second.method().num_evaluations(), alone.method().num_evaluations());
+    EXPECT_LE(kl_divergence(second.method().best(), reference.method().best()), 0.02);
+  }
+}
+
 TEST(Reuse, OfNothingThatIsGoodIsAsIfThereWereNone) {
   const Problem problem = curved();
   EarlierRuns nothing = some_runs();
