@@ -231,8 +231,8 @@ struct Problem {
 class Campaign {
  public:
   Campaign(const Problem& problem, const RegressionViOptions& options,
-           const std::optional<Start>& start = std::nullopt)
-      : problem_(&problem), options_(options), start_(start), method_(make()) {}
+           std::optional<Start> start = std::nullopt)
+      : problem_(&problem), options_(options), start_(std::move(start)), method_(make()) {}
 
   void reuse(const std::vector<EarlierRuns>& earlier) {
     earlier_ = earlier;
@@ -398,7 +398,7 @@ TEST(Reuse, DrawsOtherPointsThanTheEarlierCampaignWithTheSameSeed) {
   second.reuse({first.runs()});
   second.round();
 
-  for (const VectorXd& old : first.points()[0].colwise()) {
+  for (const auto& old : first.points()[0].colwise()) {
     EXPECT_GT((second.points()[0].colwise() - old).colwise().norm().minCoeff(), 1e-6);
   }
 }
@@ -420,7 +420,7 @@ TEST(Reuse, OfARunThatReusesIsNotCountedTwice) {
   third.run();
   EXPECT_EQ(third.method().num_reused(), 40 + second.method().num_evaluations());
   for (const MatrixXd& mine : third.points()) {
-    for (const VectorXd& old : second.points()[0].colwise()) {
+    for (const auto& old : second.points()[0].colwise()) {
       EXPECT_GT((mine.colwise() - old).colwise().norm().minCoeff(), 1e-6);
     }
   }
