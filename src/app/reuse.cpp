@@ -105,7 +105,7 @@ ReusedCampaigns read_reused(const LoadedStudy& loaded, const fs::path& base,
       places.push_back(place);
       campaign::ReusableRuns found = read_one(loaded, from, named, registry);
       for (const std::string& note : found.notes) {
-        reused.messages.push_back(named + ": " + note);
+        reused.messages.push_back(fmt::format("{}: {}", named, note));
       }
       for (std::size_t j = 0; j < found.runs.size(); ++j) {
         EarlierRuns& runs = found.runs[j];

@@ -147,7 +147,7 @@ EarlierRuns EarlierRuns::from_state(const method::State& state) {
   StateReader::require(state.get<std::int64_t>("format_version") == format_version,
                        "format_version", fmt::to_string(format_version),
                        fmt::to_string(state.get<std::int64_t>("format_version")));
-  const VectorXd& lower = state.get<VectorXd>("bounds_min");
+  const auto& lower = state.get<VectorXd>("bounds_min");
   const Index d = lower.size();
   const double margin = in.real("transform_interior_margin");
   StateReader::require(margin >= 0.0 && margin < 0.5, "transform_interior_margin", "in [0, 0.5)",

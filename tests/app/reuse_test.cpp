@@ -132,10 +132,10 @@ TEST_F(Reuse, GivesTheSameAnswerOnAnyNumberOfRanksAndAfterKills) {
 
   for (const std::string seconds : {"0", "1000"}) {  // a segment per round, or the journal alone
     const std::string name = "killed" + seconds;
-    run_shell("sh -c 'cd " + folder_.path().string() + "; " + program() +
-              " run study.yaml --campaign " + name + options +
-              " --set campaign.segment_seconds=" + seconds + " & until test -d " + name +
-              "; do sleep 0.01; done; sleep 0.15; kill -9 $!; wait'");
+    run_shell(fmt::format(
+        "sh -c 'cd {}; {} run study.yaml --campaign {}{} --set campaign.segment_seconds={} & "
+        "until test -d {}; do sleep 0.01; done; sleep 0.15; kill -9 $!; wait'",
+        folder_.path().string(), program(), name, options, seconds, name));
     ASSERT_TRUE(fs::exists(folder_ / name));
     fs::rename(folder_ / "first", folder_ / "elsewhere");
     const ProgramResult result = invar("resume " + name);
@@ -152,7 +152,7 @@ TEST_F(Reuse, TakesRunsOfRunVi) {
                toy_study("  bounded_parameter_handling: " + handling + "\n"));
     must_run("old-" + handling, wide);
     write_file(folder_ / "study.yaml", reuse_study());
-    must_run("new-" + handling, wide + " --set inference.reuse=old-" + handling);
+    must_run("new-" + handling, fmt::format("{} --set inference.reuse=old-{}", wide, handling));
     EXPECT_GT(shown("new-" + handling).at("reused")[0].at("runs").get<int>(), 50);
     EXPECT_LT(evaluations("new-" + handling), evaluations("alone"));
     EXPECT_LE(distance("new-" + handling, "alone"), 0.2);

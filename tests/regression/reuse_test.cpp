@@ -231,8 +231,8 @@ struct Problem {
 class Campaign {
  public:
   Campaign(const Problem& problem, const RegressionViOptions& options,
-           const std::optional<Start>& start = std::nullopt)
-      : problem_(&problem), options_(options), start_(start), method_(make()) {}
+           std::optional<Start> start = std::nullopt)
+      : problem_(&problem), options_(options), start_(std::move(start)), method_(make()) {}
 
   void reuse(const std::vector<EarlierRuns>& earlier) {
     earlier_ = earlier;
@@ -398,7 +398,7 @@ TEST(Reuse, DrawsOtherPointsThanTheEarlierCampaignWithTheSameSeed) {
   second.reuse({first.runs()});
   second.round();
 
-  for (const VectorXd& old : first.points()[0].colwise()) {
+  for (const auto& old : first.points()[0].colwise()) {
     EXPECT_GT((second.points()[0].colwise() - old).colwise().norm().minCoeff(), 1e-6);
   }
 }
@@ -420,7 +420,7 @@ TEST(Reuse, OfARunThatReusesIsNotCountedTwice) {
   third.run();
   EXPECT_EQ(third.method().num_reused(), 40 + second.method().num_evaluations());
   for (const MatrixXd& mine : third.points()) {
-    for (const VectorXd& old : second.points()[0].colwise()) {
+    for (const auto& old : second.points()[0].colwise()) {
       EXPECT_GT((mine.colwise() - old).colwise().norm().minCoeff(), 1e-6);
     }
   }
@@ -621,6 +621,26 @@ TEST(Reuse, BringsJacobiansAlong) {
   // The search of the first campaign was drawn from nothing and stays out.
   EXPECT_LT(second.method().num_reused(), first.method().num_evaluations());
   EXPECT_LE(kl_divergence(second.method().best(), first.method().best()), 0.02);
+}
+
+TEST(Reuse, GoesBetweenCampaignsWithAndWithoutJacobians) {
+  const Problem with = curved_with_jacobians();
+  const Problem without = curved();
+  Campaign reference(without, {.random_seed = 9, .accuracy = 0.0, .max_evaluations = 1500});
+  reference.run();
+  for (const auto& [before, after] : {std::pair(&with, &without), std::pair(&without, &with)}) {
+    Campaign first(*before, {});
+    first.run();
+    Campaign alone(*after, {.random_seed = 2});
+    alone.run();
+    Campaign second(*after, {.random_seed = 2});
+    second.reuse({first.runs()});
+    second.run();
+
+    EXPECT_EQ(second.method().stop_reason(), StopReason::accuracy);
+    EXPECT_LE(second.method().num_evaluations(), alone.method().num_evaluations());
+    EXPECT_LE(kl_divergence(second.method().best(), reference.method().best()), 0.02);
+  }
 }
 
 TEST(Reuse, OfNothingThatIsGoodIsAsIfThereWereNone) {
