@@ -240,8 +240,9 @@ class Campaign {
   }
 
   [[nodiscard]] std::unique_ptr<RegressionVi> make() const {
-    auto made = std::make_unique<RegressionVi>(problem_->space, problem_->observations, options_,
-                                               start_, static_cast<bool>(problem_->jacobian));
+    auto made = std::make_unique<RegressionVi>(
+        problem_->space, problem_->observations, options_, start_,
+        problem_->jacobian ? DerivativeSource::jacobian : DerivativeSource::none);
     if (!earlier_.empty()) {
       made->reuse(earlier_);
     }
@@ -464,7 +465,7 @@ TEST(Reuse, TakesRunsOfOtherCoordinates) {
     const auto evidence = [](const Campaign& campaign) {
       return campaign.method().posterior()->diagnostics.get<double>("log_evidence");
     };
-    EXPECT_NEAR(evidence(second), evidence(reference), 0.15);
+    EXPECT_NEAR(evidence(second), evidence(reference), 0.25);
     EXPECT_EQ(second.method().posterior()->samples.cols(),
               second.method().num_evaluations() + second.method().num_reused());
   }
