@@ -87,7 +87,7 @@ std::optional<Index> RegressionVi::next_start() const {
                    [&](Index a, Index b) { return densities[a] > densities[b]; });
   if (takes_turns()) {
     const auto most = static_cast<std::size_t>(
-        std::max<Index>(2 * *options_.starts, num_candidates / share_of_starts));
+        std::max<Index>(2 * Index{*options_.starts}, num_candidates / share_of_starts));
     candidates.resize(std::min(candidates.size(), most));
   }
   std::erase_if(candidates, [&](Index i) {
