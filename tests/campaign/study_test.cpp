@@ -233,7 +233,7 @@ TEST_F(StudyTest, ReadsTheOptionsOfRegressionVi) {
 
   EXPECT_EQ(study.method, InferenceMethod::regression_vi);
   EXPECT_EQ(study.random_seed(), 5U);
-  EXPECT_EQ(options.family, regression::Family::mean_field);
+  EXPECT_EQ(options.family, regression::FamilyChoice::mean_field);
   EXPECT_EQ(options.accuracy, 0.1);
   EXPECT_EQ(options.max_evaluations, 77);
   EXPECT_EQ(options.sample_size, 9);
