@@ -28,6 +28,9 @@ constexpr double width_at_run = 0.3;
 /// Trust region after a Gauss-Newton search, nats.
 constexpr double radius_after_search = 8.0;
 constexpr double least_radius = 0.3;
+/// Batches of a climb that takes full steps are drawn from a wider Gaussian, of which a share
+/// exp(-widening) counts: the variance is larger by sqrt(2 widening / d).
+constexpr double widening = 0.7;
 /// Squares of residuals and Jacobians beyond this would leave nothing finite.
 constexpr double most_square = 1e150;
 
@@ -92,7 +95,16 @@ RegressionVi::Sizes RegressionVi::sizes() const {
 }
 
 Gaussian RegressionVi::proposal() const {
-  return stage_ == Stage::climbing ? climbs_[current_].q : start_;
+  if (stage_ != Stage::climbing) {
+    return start_;
+  }
+  const Climb& at = climbs_[current_];
+  Gaussian q = at.q;
+  if (at.num_full_steps > 0 && at.elbo_error > 0.0) {
+    // Near the end of what is not fitted exactly the tails matter, of which a few draws see little.
+    q.lower *= std::sqrt(1.0 + std::sqrt(2.0 * widening / static_cast<double>(q.dimension())));
+  }
+  return q;
 }
 
 MatrixXd RegressionVi::draws(std::int64_t round, Index number) const {
@@ -364,9 +376,11 @@ void RegressionVi::climb() {
 
   const double moved = (step.local.mean.array().abs()).maxCoeff();
   const double widened = (step.local.std().array() - 1.0).abs().maxCoeff();
-  const bool is_accurate = options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
-                           std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved,
-                                     0.5 * widened}) <= options_.accuracy;
+  const bool is_accurate =
+      options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
+      std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved, 0.5 * widened}) <=
+          options_.accuracy &&
+      (surrogate_->is_exact() || error_by_halves(*at.before, at.q, fitted) <= options_.accuracy);
   at.num_accurate = is_accurate ? at.num_accurate + 1 : 0;
 
   const Sizes size = sizes();
@@ -386,6 +400,33 @@ void RegressionVi::climb() {
   if (climbs_[current_].is_accurate()) {
     stop_ = StopReason::accuracy;
   }
+}
+
+/// The error of the answer as halves of the runs show it: the larger of those of a mean, in
+/// standard deviations, and of a standard deviation, relative to itself.
+///
+/// Half the difference of the two answers is the standard error of the whole; and what their mean
+/// is off it, the whole is off the truth, as the bias of a fit falls with the number of runs.
+double RegressionVi::error_by_halves(const Gaussian& base, const Gaussian& q,
+                                     const SurrogateOptions& fitted) const {
+  const auto answer = [&](Half half) {
+    SurrogateOptions options = fitted;
+    options.half = half;
+    const Surrogate surrogate = fit_surrogate(runs_, base, options);
+    return placed(base, ascend(objective(base, surrogate), options_.family, HUGE_VAL).local);
+  };
+  const Gaussian one = answer(Half::first);
+  const Gaussian two = answer(Half::second);
+  const auto error = [](const VectorXd& first, const VectorXd& second, const VectorXd& whole) {
+    return (0.25 * (first - second).cwiseAbs2() + (0.5 * (first + second) - whole).cwiseAbs2())
+        .cwiseSqrt()
+        .maxCoeff();
+  };
+  const VectorXd unit = q.std().cwiseInverse();
+  return std::max(
+      error(one.mean.cwiseProduct(unit), two.mean.cwiseProduct(unit), q.mean.cwiseProduct(unit)),
+      error(one.std().cwiseProduct(unit), two.std().cwiseProduct(unit),
+            VectorXd::Ones(unit.size())));
 }
 
 /// Whether a climb is on its way to where another one has settled.

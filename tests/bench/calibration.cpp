@@ -211,7 +211,7 @@ double quantile(std::vector<double> values, double share) {
 
 struct Tally {
   std::vector<VectorXd> ranks, best_ranks, scores;
-  std::vector<double> mean_errors, std_errors, errors, counts;
+  std::vector<double> mean_errors, std_errors, errors, counts, k_hats, nats_lost;
   int num_stopped = 0;  // by accuracy
   int num_met = 0;      // of those
 };
@@ -257,6 +257,9 @@ void solve(const Settings& settings, int set, const Rule& rule, Tally& tally) {
   tally.std_errors.push_back(std_error);
   tally.errors.push_back(error);
   tally.counts.push_back(static_cast<double>(method.num_evaluations()));
+  const method::State diagnostics = method.posterior()->diagnostics;
+  tally.k_hats.push_back(diagnostics.get<double>("k_hat"));
+  tally.nats_lost.push_back(diagnostics.get<double>("nats_lost"));
   if (method.stop_reason() == method::StopReason::accuracy) {
     ++tally.num_stopped;
     tally.num_met += error <= options.accuracy ? 1 : 0;
@@ -294,13 +297,16 @@ void measure(const Settings& settings) {
                100.0 * num_within / count);
   }
   const auto line = [](const char* name, const std::vector<double>& values) {
-    fmt::print("{:<28} median {:.4g}, 90 % {:.4g}, most {:.4g}\n", name, quantile(values, 0.5),
-               quantile(values, 0.9), quantile(values, 1.0));
+    fmt::print("{:<20} median {:.4g}, from {:.4g} to {:.4g}, 90 % at most {:.4g}\n", name,
+               quantile(values, 0.5), quantile(values, 0.0), quantile(values, 1.0),
+               quantile(values, 0.9));
   };
   line("runs", tally.counts);
   line("error of the means", tally.mean_errors);
   line("error of the std", tally.std_errors);
   line("the larger of both", tally.errors);
+  line("Pareto k", tally.k_hats);
+  line("nats lost", tally.nats_lost);
   fmt::print("accuracy {} was said to be met in {} of {} sets, and truly met in {} of these\n",
              settings.options.accuracy, tally.num_stopped, settings.num_sets, tally.num_met);
 }

@@ -153,6 +153,8 @@ class RegressionVi : public method::Method {
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_misfit_bad(double misfit) const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
+  [[nodiscard]] double error_by_halves(const Gaussian& base, const Gaussian& q,
+                                       const SurrogateOptions& fitted) const;
   [[nodiscard]] double widest_radius() const;
   void add_runs(std::int64_t round, const Gaussian& drawn_from, Eigen::Index num_drawn, Told& told);
   void explore();
