@@ -95,6 +95,9 @@ RegressionVi::Sizes RegressionVi::sizes() const {
 }
 
 Gaussian RegressionVi::proposal() const {
+  if (stage_ == Stage::correcting) {
+    return correcting_proposal();
+  }
   if (stage_ != Stage::climbing) {
     return start_;
   }
@@ -223,8 +226,10 @@ void RegressionVi::tell(const method::BatchResult& result) {
     } else if (num_kept > 0 && stage_ == Stage::exploring) {
       num_explored_ += num_kept;
       explore();
-    } else if (num_kept > 0) {
+    } else if (num_kept > 0 && stage_ == Stage::climbing) {
       climb();
+    } else if (num_kept > 0) {
+      correct(num_kept);
     }
   }
   check_limits();
@@ -398,7 +403,7 @@ void RegressionVi::climb() {
     current_ = best_climb();
   }
   if (climbs_[current_].is_accurate()) {
-    stop_ = StopReason::accuracy;
+    begin_correction();
   }
 }
 
@@ -461,7 +466,7 @@ std::size_t RegressionVi::best_climb() const {
 void RegressionVi::check_limits() {
   if (stop_ == StopReason::none && num_evaluations_ + next_size_ > options_.max_evaluations &&
       round_ > 0) {
-    stop_ = StopReason::max_evaluations;
+    stop_ = stage_ == Stage::correcting ? StopReason::accuracy : StopReason::max_evaluations;
   }
   const bool has_answer = std::any_of(climbs_.begin(), climbs_.end(),
                                       [](const Climb& climb) { return climb.before.has_value(); });

@@ -26,6 +26,8 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr double informed_share = 0.5;
 /// A parameter whose standard deviation is this share of the prior's was not informed.
 constexpr double uninformed_ratio = 0.9;
+/// A Gaussian whose standard deviations are corrected by such a factor is no description.
+constexpr double most_ratio = 1.4;
 
 vi::Coordinates coordinates_of(const Gaussian& q) {
   return {.mean = q.mean, .log_std = q.std().array().log()};
@@ -51,19 +53,33 @@ VectorXd relative_variances(const Gaussian& q, const Gaussian& prior) {
   return linalg::spectrum(seen_from(prior, q).covariance()).values;
 }
 
-/// @param ess  of the weights
-std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is_exact) {
+double farthest_from_one(const VectorXd& ratios) {
+  Index index = 0;
+  ratios.array().log().abs().maxCoeff(&index);
+  return ratios[index];
+}
+
+/// @param ess    of the weights
+/// @param ratio  of the corrected standard deviations to the Gaussian's, the one farthest from 1
+std::string gaussian_finding(double k_hat, double ess, double nats_lost, double ratio,
+                             bool is_exact) {
   if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
     return fmt::format(
         "how good a description the Gaussian is cannot be said yet: all the weight is on about "
         "{:.1f} runs",
         ess);
   }
-  if (std::isfinite(k_hat) && k_hat > 0.7) {
+  if (std::isfinite(k_hat) && k_hat > RegressionVi::most_k) {
     return fmt::format(
         "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
         "tails are wider than shown, and the corrected moments are rough",
         k_hat);
+  }
+  if (ess >= 50.0 && (ratio > most_ratio || ratio < 1.0 / most_ratio)) {
+    return fmt::format(
+        "the posterior is no Gaussian (a standard deviation is {:.2g} times that of the best one): "
+        "use the corrected mean and std and the weighted runs",
+        ratio);
   }
   if (nats_lost < 0.1) {
     return fmt::format("the Gaussian is a good description (it loses {:.2g} nats)",
@@ -224,9 +240,9 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
                     "measurements)",
                     best.misfit, m));
   }
-  findings.push_back(gaussian_finding(weighted.smoothed.k_hat,
-                                      weighted.smoothed.effective_sample_size, nats_lost,
-                                      best.elbo_error == 0.0));
+  findings.push_back(gaussian_finding(
+      weighted.smoothed.k_hat, weighted.smoothed.effective_sample_size, nats_lost,
+      farthest_from_one(corrected_std.cwiseQuotient(physical.std)), best.elbo_error == 0.0));
   std::vector<std::string> uninformed;
   for (Index j = 0; j < d; ++j) {
     if (ratio[j] > uninformed_ratio) {

@@ -133,6 +133,7 @@ method::State RegressionVi::state() const {
   state.set("stage", static_cast<std::int64_t>(stage_));
   state.set("next_size", static_cast<std::int64_t>(next_size_));
   state.set("num_explored", static_cast<std::int64_t>(num_explored_));
+  state.set("num_correcting", static_cast<std::int64_t>(num_correcting_));
   state.set("num_empty", static_cast<std::int64_t>(num_empty_));
   state.set("current", static_cast<std::int64_t>(current_));
   state.set("stop_reason", std::string(method::stop_reason_name(stop_)));
@@ -182,6 +183,10 @@ void RegressionVi::restore(const method::State& state) {
     stop_ = method::StopReason::none;
     if (wants_more_accuracy && !climbs_.empty()) {
       climbs_[current_].num_accurate = 0;
+      if (stage_ == Stage::correcting) {
+        stage_ = Stage::climbing;
+        next_size_ = sizes().usual;
+      }
     }
   }
   check_limits();
@@ -197,11 +202,12 @@ void RegressionVi::load(const method::State& state) {
   round_ = in.count("round");
   num_evaluations_ = in.count("evaluations");
   const std::int64_t stage = in.count("stage");
-  StateReader::require(stage <= static_cast<std::int64_t>(Stage::climbing), "stage", "0, 1 or 2",
+  StateReader::require(stage <= static_cast<std::int64_t>(Stage::correcting), "stage", "0 to 3",
                        fmt::to_string(stage));
   stage_ = static_cast<Stage>(stage);
   next_size_ = in.count("next_size");
   num_explored_ = in.count("num_explored");
+  num_correcting_ = in.count("num_correcting");
   num_empty_ = in.small_count("num_empty");
   stop_ = method::stop_reason_called(state.get<std::string>("stop_reason"));
   tried_starts_.clear();
@@ -218,7 +224,7 @@ void RegressionVi::load(const method::State& state) {
         climb_of(numbers.col(i), gaussian_at(climbs, 2 * i), gaussian_at(climbs, 2 * i + 1)));
   }
   current_ = static_cast<std::size_t>(in.count("current"));
-  StateReader::require(climbs_.empty() ? stage_ != Stage::climbing : current_ < climbs_.size(),
+  StateReader::require(climbs_.empty() ? stage_ < Stage::climbing : current_ < climbs_.size(),
                        "current", "the number of a climb", fmt::to_string(current_));
   gauss_newton_.reset();
 

@@ -54,7 +54,7 @@ Gaussian branch_start(const method::State& state, const space::Space& space,
                       const RegressionViOptions& options);
 
 /// What the next batch is for.
-enum class Stage { exploring, gauss_newton, climbing };
+enum class Stage { exploring, gauss_newton, climbing, correcting };
 
 /// Variational inference by regression: the best Gaussian from few runs.
 ///
@@ -63,7 +63,9 @@ enum class Stage { exploring, gauss_newton, climbing };
 /// runs stay in use, but for those of a Gauss-Newton search. First the start itself is sampled,
 /// until the fit explains the runs or `first_sample_size` are there; with Jacobians a Gauss-Newton
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
-/// noise explains makes way for one from another start, up to `starts`.
+/// noise explains makes way for one from another start, up to `starts`. An accurate answer whose
+/// posterior is no Gaussian is followed by batches from wider ones, as long as they help the
+/// weights of the runs to say how it differs.
 ///
 /// Failed runs are left out and counted. A batch without a good run is repeated with other draws,
 /// up to three times in a row; then the method stops (`too_many_failures`).
@@ -96,6 +98,9 @@ class RegressionVi : public method::Method {
 
   /// All runs are scored anew; the best climb goes on where it stands, others are forgotten.
   void rescore(const method::State& state, std::int64_t num_given_up) override;
+
+  /// Pareto k of weights beyond which they do not say what the moments are.
+  static constexpr double most_k = 0.7;
 
   /// The good runs with their weights.
   struct WeighedRuns {
@@ -164,6 +169,11 @@ class RegressionVi : public method::Method {
   void begin_from_run();
   void check_limits();
   void begin_climb_after_search();
+  [[nodiscard]] bool is_far_from_gaussian() const;
+  void begin_correction();
+  void correct(Eigen::Index num_kept);
+  [[nodiscard]] static bool has_enough(const SmoothedWeights& weights);
+  [[nodiscard]] Gaussian correcting_proposal() const;
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;
@@ -186,7 +196,8 @@ class RegressionVi : public method::Method {
   Eigen::Index next_size_ = 0;
   Eigen::Index num_explored_ = 0;  // runs kept that were drawn from the start
   std::vector<Eigen::Index> tried_starts_;
-  int num_empty_ = 0;  // batches in a row without a good run
+  Eigen::Index num_correcting_ = 0;  // runs kept of the batches for the correction
+  int num_empty_ = 0;                // batches in a row without a good run
   std::vector<Climb> climbs_;
   std::size_t current_ = 0;
   std::optional<GaussNewton> gauss_newton_;
