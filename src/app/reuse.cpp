@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/study_changes.hpp"
+#include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/create_campaign.hpp"
 
 namespace invar::app {
@@ -79,7 +80,7 @@ campaign::ReusableRuns read_one(const LoadedStudy& loaded, const fs::path& from,
       load_study(loaded.path, loaded.overrides, registry, manifest.data_files);
   require_same_model(before, after);
   const bool with_jacobians =
-      loaded.study.regression_vi.derivatives == regression::DerivativeUse::automatic;
+      loaded.study.regression_vi.derivatives != regression::DerivativeUse::none;
   return campaign::reusable_runs(from, before.study, with_jacobians, named);
 }
 
@@ -88,6 +89,11 @@ campaign::ReusableRuns read_one(const LoadedStudy& loaded, const fs::path& from,
 ReusedCampaigns read_reused(const LoadedStudy& loaded, const fs::path& base,
                             const fs::path& directory, const model::ModelRegistry& registry) {
   ReusedCampaigns reused;
+  if (!loaded.study.reuse.empty() &&
+      regression::takes_low_rank(loaded.study.space, loaded.study.regression_vi.family)) {
+    throw Error(ErrorKind::config,
+                fmt::format("inference.reuse: {}", regression::no_reuse_with_low_rank));
+  }
   std::vector<EarlierRuns> known;
   std::vector<fs::path> places;
   const Node* list = loaded.study.resolved.find_path("inference.reuse");

@@ -72,12 +72,29 @@ method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
   return rounds;
 }
 
-std::optional<core::Capabilities> recorded_capabilities(const store::CampaignStore& store) {
-  const auto& restart = store.restart_point();
-  if (!restart || restart->state.get<std::string>("method") != "regression_vi") {
-    return std::nullopt;
+core::Capabilities recorded_capabilities(store::CampaignStore& store, const core::Capabilities& can,
+                                         const MakeMethod& make_method) {
+  if (const auto& restart = store.restart_point()) {
+    return restart->state.get<std::string>("method") == "regression_vi"
+               ? regression::capabilities_of(restart->state)
+               : can;
   }
-  return regression::capabilities_of(restart->state);
+  const auto first = store.recorded_batch(0);
+  if (!first) {
+    return can;
+  }
+  // Nothing but the first batch tells what the model gave when the campaign began.
+  for (const core::Capabilities& candidate :
+       {can, core::Capabilities{}, core::Capabilities{.jacobian = true},
+        core::Capabilities{.vector_jacobian = true}, core::Capabilities{.jacobian_vector = true}}) {
+    const Batch asked = make_method(candidate)->ask();
+    const bool is_same =
+        asked.points == first->points && method::is_same(asked.wanted_of(0), first->wanted_of(0));
+    if (is_same) {
+      return candidate;
+    }
+  }
+  return can;
 }
 
 void continue_from_record(store::CampaignStore& store, method::Method& method,

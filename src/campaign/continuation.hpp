@@ -1,10 +1,11 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "invar/campaign/study.hpp"
+#include "invar/core/capabilities.hpp"
 #include "invar/method/method.hpp"
 #include "invar/store/campaign_store.hpp"
 #include "invar/store/record.hpp"
@@ -24,8 +25,13 @@ void continue_from_record(store::CampaignStore& store, method::Method& method,
 method::RecordedRounds recorded_rounds(const store::RecordedEvaluations& record,
                                        std::int64_t num_rounds);
 
-/// Whether the first recorded batch wanted Jacobians; none where there is no batch.
-std::optional<core::Capabilities> recorded_capabilities(const store::CampaignStore& store);
+using MakeMethod = std::function<std::unique_ptr<method::Method>(const core::Capabilities& can)>;
+
+/// What the model gave when a campaign began, by its newest restart file or its first batch.
+///
+/// @param can  what it gives now; the answer where the campaign has asked for nothing yet
+core::Capabilities recorded_capabilities(store::CampaignStore& store, const core::Capabilities& can,
+                                         const MakeMethod& make_method);
 
 /// Tells the method again what it was told before, up to where the record of told rounds ends, and
 /// closes the segment there. No run is needed.

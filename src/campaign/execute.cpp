@@ -35,6 +35,13 @@ std::unique_ptr<store::CampaignStore> open_store(const Study& study, const Reque
                           .retry_failed = request.retry_failed});
 }
 
+/// The method that began a campaign.
+std::unique_ptr<method::Method> method_of_record(store::CampaignStore& store,
+                                                 const core::Capabilities& can,
+                                                 const MakeMethod& make) {
+  return make(recorded_capabilities(store, can, make));
+}
+
 /// Puts a changed study in place. What was told under the old one is finished first: after that
 /// the newest restart file is all that goes from one study to the other.
 /// @return what was repaired and done, for people
@@ -42,8 +49,9 @@ std::vector<std::string> change_study(const Request& request, const core::Capabi
   const Change& change = *request.change;
   const auto store = open_store(change.before, request);
   std::vector<std::string> notes = store->recovery_notes();
-  const auto method =
-      make_method(change.before, request.directory, recorded_capabilities(*store).value_or(can));
+  const auto method = method_of_record(*store, can, [&](const core::Capabilities& candidate) {
+    return make_method(change.before, request.directory, candidate);
+  });
   continue_from_record(*store, *method,
                        [&notes](const std::string& note) { notes.push_back(note); });
   replay_told_rounds(change.before, *store, *method);
@@ -64,8 +72,9 @@ Opened open(const Study& study, const Request& request, const core::Capabilities
   }
   opened.store = open_store(study, request);
   if (!opened.method) {
-    opened.method =
-        make_method(study, request.base, recorded_capabilities(*opened.store).value_or(can));
+    opened.method = method_of_record(*opened.store, can, [&](const core::Capabilities& candidate) {
+      return make_method(study, request.base, candidate);
+    });
   }
   request.on_open(opened.store->log_path());
   for (const std::string& note : notes) {

@@ -46,7 +46,8 @@ WeighedRuns weigh_run_vi(const std::filesystem::path& directory,
   return {.points = runs.points.physical,
           .log_weights = vi::log_balance_weights(target, family_of(campaign, directory), runs),
           .num_drawn = std::accumulate(runs.num_drawn.begin(), runs.num_drawn.end(), 0.0),
-          .num_rounds = static_cast<std::int64_t>(runs.proposals.size())};
+          .num_rounds = static_cast<std::int64_t>(runs.proposals.size()),
+          .num_directions = campaign.space.dimension()};
 }
 
 /// The rounds up to the newest restart file, which knows what they were drawn from.
@@ -62,14 +63,17 @@ WeighedRuns weigh_regression(const std::filesystem::path& directory,
   method->recall(recorded_rounds(record, newest.num_rounds));
   method->rescore(newest.state, 0);
   WeighedRuns runs = method->weighed_runs();
+  if (runs.log_weights.size() == 0 && !method->diagnostics().messages.empty()) {
+    throw Error(ErrorKind::data, "no run can be weighed: " + method->diagnostics().messages.back());
+  }
   if (runs.log_weights.size() == 0) {
     throw_nothing_to_weigh();
   }
   return runs;
 }
 
-void judge(Rescoring& result) {
-  const auto d = static_cast<double>(result.mean.size());
+void judge(Rescoring& result, Eigen::Index num_directions) {
+  const auto d = static_cast<double>(num_directions);
   const double n = result.effective_sample_size;
   const bool is_enough_for_moments = n >= std::max(20.0, 2.0 * d) && result.largest_weight <= 0.2;
   result.is_usable = is_enough_for_moments;
@@ -115,10 +119,15 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
                                     : study.run_vi.covariance_regularization;
   const space::Likelihood likelihood(study.observations, regularization);
   Rescoring result;
-  result.mean = runs.points * weights;
-  const Eigen::MatrixXd centred = runs.points.colwise() - result.mean;
-  result.covariance = centred * weights.asDiagonal() * centred.transpose();
-  result.std = result.covariance.diagonal().cwiseSqrt();
+  if (runs.moments) {
+    result.mean = runs.moments->mean;
+    result.std = runs.moments->std;
+  } else {
+    result.mean = runs.points * weights;
+    const Eigen::MatrixXd centred = runs.points.colwise() - result.mean;
+    result.covariance = centred * weights.asDiagonal() * centred.transpose();
+    result.std = result.covariance.diagonal().cwiseSqrt();
+  }
   result.log_evidence =
       largest + std::log(shares.sum() / runs.num_drawn) + likelihood.log_normalisation();
   result.effective_sample_size = 1.0 / weights.squaredNorm();
@@ -128,7 +137,7 @@ Rescoring rescore(const std::filesystem::path& directory, const Study& campaign,
   result.num_recorded = static_cast<std::int64_t>(record.size());
   result.num_rounds = runs.num_rounds;
   result.notes = record.notes;
-  judge(result);
+  judge(result, runs.num_directions);
   return result;
 }
 

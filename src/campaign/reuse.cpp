@@ -139,7 +139,9 @@ ReusableRuns reusable_runs(const fs::path& directory, const Study& study, bool w
     }
   }
   if (num_runs == 0) {
-    throw Error(ErrorKind::data, "it has no finished round with a good run to reuse");
+    throw Error(ErrorKind::data,
+                fmt::format("it has no finished round with a good run to reuse{}{}",
+                            found.notes.empty() ? "" : ": ", fmt::join(found.notes, "; ")));
   }
   return found;
 }

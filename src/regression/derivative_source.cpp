@@ -26,6 +26,14 @@ DerivativeSource derivative_source(const Capabilities& can, DerivativeUse use) {
                                : DerivativeSource::none;
 }
 
+Eigen::MatrixXd whole_jacobian(const method::Derivatives& found, Eigen::Index num_qois,
+                               Eigen::Index num_parameters) {
+  if (found.vector_jacobians.cols() == num_qois) {
+    return found.vector_jacobians.transpose();
+  }
+  return found.jacobian_vectors.cols() == num_parameters ? found.jacobian_vectors : found.jacobian;
+}
+
 const char* derivative_source_name(DerivativeSource source) {
   switch (source) {
     case DerivativeSource::jacobian:
@@ -46,8 +54,8 @@ DerivativeSource derivative_source_called(const std::string& name) {
       return source;
     }
   }
-  method::StateReader::require(false, "derivatives", "none, jacobian, vector_jacobian or jacobian_vector",
-                               name);
+  method::StateReader::require(false, "derivatives",
+                               "none, jacobian, vector_jacobian or jacobian_vector", name);
   return DerivativeSource::none;
 }
 

@@ -9,6 +9,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/method/state_reader.hpp"
+#include "invar/regression/derivative_source.hpp"
 #include "invar/regression/draws.hpp"
 #include "invar/regression/regression_vi.hpp"
 
@@ -60,8 +61,8 @@ EarlierRuns::Batch good_runs(EarlierRuns::Batch batch, const MatrixXd& drawn,
   for (std::size_t i = 0; i < good.size(); ++i) {
     const method::Evaluation& one = told.evaluations[static_cast<std::size_t>(good[i])];
     batch.qois.col(static_cast<Index>(i)) = one.qois;
-    batch.jacobians.push_back(one.derivatives.jacobian);
-    has_jacobian = has_jacobian || one.derivatives.jacobian.size() > 0;
+    batch.jacobians.push_back(whole_jacobian(one.derivatives, num_qois, drawn.rows()));
+    has_jacobian = has_jacobian || batch.jacobians.back().size() > 0;
   }
   if (!has_jacobian) {
     batch.jacobians.clear();
@@ -231,8 +232,7 @@ EarlierRuns earlier_runs(const method::State& state, const method::RecordedRound
                              .num_drawn = num_drawn[b],
                              .x = {},
                              .qois = {}};
-    const MatrixXd drawn =
-        batch.drawn_from.points(standard_points(options, key, d, number));
+    const MatrixXd drawn = batch.drawn_from.points(standard_points(options, key, d, number));
     runs.batches.push_back(good_runs(std::move(batch), drawn, told->second));
   }
   return runs;

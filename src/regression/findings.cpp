@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "invar/regression/importance.hpp"
+
 namespace invar::regression {
 namespace {
 
@@ -15,6 +17,8 @@ using Eigen::VectorXd;
 
 /// A parameter whose standard deviation is this share of the prior's was not informed.
 constexpr double uninformed_ratio = 0.9;
+/// A Gaussian whose standard deviations are corrected by such a factor is no description.
+constexpr double most_ratio = 1.4;
 
 /// "a, b and 3 others".
 std::string listed(const std::vector<std::string>& names) {
@@ -26,19 +30,33 @@ std::string listed(const std::vector<std::string>& names) {
   return names.size() > most ? fmt::format("{} and {} others", text, names.size() - most) : text;
 }
 
-/// @param ess  of the weights
-std::string gaussian_finding(double k_hat, double ess, double nats_lost, bool is_exact) {
+double farthest_from_one(const VectorXd& ratios) {
+  Index index = 0;
+  ratios.array().log().abs().maxCoeff(&index);
+  return ratios[index];
+}
+
+/// @param ess    of the weights
+/// @param ratio  of the corrected standard deviations to the Gaussian's, the one farthest from 1
+std::string gaussian_finding(double k_hat, double ess, double nats_lost, double ratio,
+                             bool is_exact) {
   if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
     return fmt::format(
         "how good a description the Gaussian is cannot be said yet: all the weight is on about "
         "{:.1f} runs",
         ess);
   }
-  if (std::isfinite(k_hat) && k_hat > 0.7) {
+  if (std::isfinite(k_hat) && k_hat > most_k) {
     return fmt::format(
         "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
         "tails are wider than shown, and the corrected moments are rough",
         k_hat);
+  }
+  if (ess >= 50.0 && (ratio > most_ratio || ratio < 1.0 / most_ratio)) {
+    return fmt::format(
+        "the posterior is no Gaussian (a standard deviation is {:.2g} times that of the best one): "
+        "use the corrected mean and std and the weighted runs",
+        ratio);
   }
   if (nats_lost < 0.1) {
     return fmt::format("the Gaussian is a good description (it loses {:.2g} nats)",
@@ -115,8 +133,9 @@ std::string misfit_finding(double misfit, Index num_residuals) {
         "measurements; the model, the noise or the start may be wrong",
         misfit, num_residuals);
   }
-  return fmt::format("the data are described within their noise (misfit {:.4g} for {} measurements)",
-                     misfit, num_residuals);
+  return fmt::format(
+      "the data are described within their noise (misfit {:.4g} for {} measurements)", misfit,
+      num_residuals);
 }
 
 }  // namespace
@@ -139,11 +158,14 @@ std::vector<std::string> findings(const method::Posterior& posterior,
   std::vector<std::string> found{
       misfit_finding(diagnostics.get<double>("misfit"), num_residuals),
       gaussian_finding(diagnostics.get<double>("k_hat"), diagnostics.get<double>("ess"),
-                       diagnostics.get<double>("nats_lost"), posterior.elbo_standard_error == 0.0),
-      fmt::format("the data inform {} of {} directions{}",
-                  diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
-                  uninformed.empty() ? ""
-                                     : "; not informed beyond the prior: " + listed(uninformed))};
+                       diagnostics.get<double>("nats_lost"),
+                       farthest_from_one(
+                           diagnostics.get<VectorXd>("corrected_std").cwiseQuotient(posterior.std)),
+                       diagnostics.get<std::int64_t>("fit_is_exact") != 0),
+      fmt::format(
+          "the data inform {} of {} directions{}",
+          diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
+          uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed))};
   add_modes(diagnostics, names, found);
   return found;
 }

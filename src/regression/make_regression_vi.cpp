@@ -20,33 +20,40 @@ bool has_bounds(const space::Bounds& bounds) {
 }
 
 bool is_for_subspace(const space::Space& space, Index num_qois, FamilyChoice family,
-                     DerivativeSource source) {
+                     DerivativeSource source, bool has_earlier_runs) {
   if (family == FamilyChoice::low_rank || family == FamilyChoice::mean_field) {
     return family == FamilyChoice::low_rank;
   }
-  const bool can = space.prior.family() == space::GaussianFamily::diagonal ||
-                   !has_bounds(space.bounds);
+  const bool can =
+      space.prior.family() == space::GaussianFamily::diagonal || !has_bounds(space.bounds);
   const bool must =
       family == FamilyChoice::automatic && space.dimension() > most_with_full_covariance;
-  const bool saves_products = source == DerivativeSource::vector_jacobian &&
+  const bool saves_products = !has_earlier_runs && source == DerivativeSource::vector_jacobian &&
                               num_qois > most_products && space.dimension() > most_products;
   return can && (must || saves_products);
 }
 
 }  // namespace
 
+bool takes_low_rank(const space::Space& space, FamilyChoice family) {
+  return is_for_subspace(space, 1, family, DerivativeSource::none, true);
+}
+
 std::unique_ptr<RegressionMethod> make_regression_vi(const space::Space& space,
                                                      const space::Observations& observations,
                                                      const RegressionViOptions& options,
                                                      Beginning beginning) {
-  const DerivativeSource source = derivative_source(beginning.can, options.derivatives);
-  if (is_for_subspace(space, observations.values.size(), options.family, source)) {
+  DerivativeSource source = derivative_source(beginning.can, options.derivatives);
+  if (is_for_subspace(space, observations.values.size(), options.family, source,
+                      !beginning.reused.empty())) {
     if (!beginning.reused.empty()) {
-      throw Error(ErrorKind::config,
-                  "inference.reuse: runs of other campaigns are of no use to low_rank, which knows "
-                  "their points in the directions alone that it finds itself; use family: full");
+      throw Error(ErrorKind::config, no_reuse_with_low_rank);
     }
     return std::make_unique<SubspaceVi>(space, observations, options, beginning.start, source);
+  }
+  if (source == DerivativeSource::vector_jacobian && beginning.can.jacobian_vector &&
+      space.dimension() < observations.values.size()) {
+    source = DerivativeSource::jacobian_vector;  // fewer of them make a Jacobian
   }
   auto method =
       std::make_unique<RegressionVi>(space, observations, options, beginning.start, source);
@@ -57,6 +64,11 @@ std::unique_ptr<RegressionMethod> make_regression_vi(const space::Space& space,
 }
 
 core::Capabilities capabilities_of(const method::State& state) {
+  if (!state.has("derivatives")) {
+    throw Error(ErrorKind::data,
+                "the campaign was begun by an earlier version of regression_vi (format_version 1) "
+                "and cannot go on: run it anew, its runs may be rescored");
+  }
   const DerivativeSource source = derivative_source_called(state.get<std::string>("derivatives"));
   return {.jacobian = source == DerivativeSource::jacobian,
           .jacobian_vector = source == DerivativeSource::jacobian_vector,

@@ -208,6 +208,12 @@ class QuadraticFit {
     return at;
   }
 
+  /// Takes variances without a search.
+  void take(const Variances& at) { best_log_likelihood_ = log_likelihood(at); }
+
+  /// Whether the work is done in a basis of the polynomials.
+  [[nodiscard]] bool is_reduced() const { return upper_.size() > 0; }
+
   [[nodiscard]] double best_log_likelihood() const { return best_log_likelihood_; }
 
   /// Slopes and curvatures for the variances tried last.
@@ -264,8 +270,6 @@ class QuadraticFit {
   }
 
  private:
-  [[nodiscard]] bool is_reduced() const { return upper_.size() > 0; }
-
   /// The problem in the coordinates of an orthonormal basis of the polynomials' values.
   void reduce(Index num_features) {
     const Index d = z_.rows();
@@ -380,19 +384,30 @@ Fit fit_values(const Samples& samples, Degree degree) {
   const bool is_exact = linear.residual_variance <= 1e-20 * signal;
   MatrixXd left_out = linear.left_out;
   if (degree == Degree::quadratic && !is_exact && samples.z.cols() > 2) {
-    // The variances are searched for among the points that matter most, then among all.
-    constexpr Index num_first = 200;
+    // The variances are searched for among the points that matter most, then among all; where these
+    // are more than a factor for each trial should cost, among more of them.
     QuadraticFit::Variances variances{.log_slope = std::min(std::log(linear.slope_variance), 12.0),
                                       .log_curvature = 0.0};
-    if (samples.z.cols() > num_first) {
-      const std::vector<Index> chosen = heaviest(samples.weights, num_first);
+    const auto search_among = [&](Index number, double first_step, double last_step) {
+      const std::vector<Index> chosen = heaviest(samples.weights, number);
       const MatrixXd z = samples.z(Eigen::all, chosen);
       const VectorXd weights = samples.weights(chosen);
-      const Centred first = centre(z, weights, samples.values(Eigen::all, chosen).transpose());
-      variances = QuadraticFit(z, first).search(variances, 4.0, 1.0);
+      const Centred some = centre(z, weights, samples.values(Eigen::all, chosen).transpose());
+      variances = QuadraticFit(z, some).search(variances, first_step, last_step);
+    };
+    constexpr Index num_first = 200;
+    constexpr Index num_second = 500;
+    const Index n = samples.z.cols();
+    if (n > num_first) {
+      search_among(num_first, 4.0, 1.0);
     }
     QuadraticFit quadratic(samples.z, data);
-    variances = quadratic.search(variances, samples.z.cols() > num_first ? 1.0 : 4.0, 0.5);
+    if (n > num_second && !quadratic.is_reduced()) {
+      search_among(num_second, 1.0, 0.5);
+      quadratic.take(variances);
+    } else {
+      variances = quadratic.search(variances, n > num_first ? 1.0 : 4.0, 0.5);
+    }
     if (quadratic.best_log_likelihood() > linear.log_likelihood) {
       fit.map = quadratic.map(variances);
       fit.residual_variance = quadratic.residual_variance();

@@ -20,6 +20,9 @@ using Eigen::VectorXd;
 /// Probabilities are kept this far from 0.
 constexpr double least_probability = 1e-300;
 
+/// No point on or beyond a bound is farther from the middle.
+constexpr double farthest = 6.0;
+
 double cumulative(double x) {
   return 0.5 * std::erfc(-x / std::numbers::sqrt2);
 }
@@ -102,12 +105,40 @@ MatrixXd PriorFrame::to_standard(const MatrixXd& physical) const {
       const double share = probability_between(low_[j], high_[j]);
       for (Index i = 0; i < xi.cols(); ++i) {
         const double x = xi(j, i);
-        xi(j, i) = point_at(probability_between(low_[j], x) / share,
-                            probability_between(x, high_[j]) / share);
+        xi(j, i) = std::clamp(point_at(probability_between(low_[j], x) / share,
+                                       probability_between(x, high_[j]) / share),
+                              -farthest, farthest);
       }
     }
   }
   return xi;
+}
+
+double PriorFrame::log_mass() const {
+  double sum = 0.0;
+  for (Index j = 0; has_bounds_ && j < dimension(); ++j) {
+    sum += is_bounded(j) ? std::log(probability_between(low_[j], high_[j])) : 0.0;
+  }
+  return sum;
+}
+
+VectorXd PriorFrame::start_of(const VectorXd& mean) const {
+  constexpr double most = 3.0;
+  VectorXd xi = to_standard(mean);
+  for (Index j = 0; has_bounds_ && j < dimension(); ++j) {
+    xi[j] = is_bounded(j) ? std::clamp(xi[j], -most, most) : xi[j];
+  }
+  return xi;
+}
+
+VectorXd PriorFrame::std_of(const space::Prior& distribution) const {
+  if (lower_.size() > 0) {
+    MatrixXd factor = distribution.covariance().llt().matrixL();
+    lower_.triangularView<Eigen::Lower>().solveInPlace(factor);
+    return factor.rowwise().norm();
+  }
+  const VectorXd slopes = slope(start_of(distribution.mean()));
+  return distribution.std().cwiseQuotient(slopes.cwiseMax(1e-3 * std_));
 }
 
 /// dT/dxi, parameter by parameter.

@@ -18,6 +18,9 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using method::StopReason;
 
+/// Batches of a climb that takes full steps are drawn from a wider Gaussian, of which a share
+/// exp(-widening) counts: the variance is larger by sqrt(2 widening / d).
+constexpr double widening = 0.7;
 /// Squares of residuals and Jacobians beyond this would leave nothing finite.
 constexpr double most_square = 1e150;
 
@@ -37,13 +40,6 @@ Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& s
 const RegressionViOptions& allowed(const RegressionViOptions& options) {
   regression_vi_table().require_allowed(options);
   return options;
-}
-
-/// The Jacobian, whole or by products with the unit vectors; empty where none came.
-MatrixXd jacobian_of(const method::Derivatives& found) {
-  return found.vector_jacobians.size() > 0   ? MatrixXd(found.vector_jacobians.transpose())
-         : found.jacobian_vectors.size() > 0 ? found.jacobian_vectors
-                                             : found.jacobian;
 }
 
 }  // namespace
@@ -113,11 +109,31 @@ Stage RegressionVi::stage() const {
   if (climbs_.empty()) {
     return Stage::exploring;
   }
-  return climbs_[current_].search ? Stage::gauss_newton : Stage::climbing;
+  return is_correcting_             ? Stage::correcting
+         : climbs_[current_].search ? Stage::gauss_newton
+                                    : Stage::climbing;
+}
+
+/// Near the end of what is not fitted exactly the tails matter, of which a few draws see little.
+Gaussian RegressionVi::proposal(const Climb& climb) const {
+  Gaussian q = climb.q;
+  if (climb.num_full_steps > 0 && climb.elbo_error > 0.0) {
+    q.lower *= std::sqrt(1.0 + std::sqrt(2.0 * widening / static_cast<double>(q.dimension())));
+  }
+  return q;
 }
 
 Gaussian RegressionVi::proposal() const {
-  return stage() == Stage::climbing ? climbs_[current_].q : start_;
+  switch (stage()) {
+    case Stage::climbing:
+      return proposal(climbs_[current_]);
+    case Stage::correcting:
+      return correcting_proposal();
+    case Stage::exploring:
+    case Stage::gauss_newton:
+      break;
+  }
+  return start_;
 }
 
 MatrixXd RegressionVi::draws(const DrawKey& key, Index number) const {
@@ -133,6 +149,9 @@ Index RegressionVi::next_size() const {
 }
 
 MatrixXd RegressionVi::next_points() const {
+  if (is_correcting_) {
+    return correcting_proposal().points(draws(climbs_[current_].key, climbs_[current_].next_size));
+  }
   if (stage() != Stage::exploring) {
     return next_points(climbs_[current_]);
   }
@@ -204,7 +223,8 @@ RegressionVi::Told RegressionVi::take(const MatrixXd& x, const method::BatchResu
     const MatrixXd slope = transform_.jacobian(told.x);
     for (std::size_t i = 0; i < good.size(); ++i) {
       const auto& evaluation = result.evaluations[static_cast<std::size_t>(good[i])];
-      const MatrixXd jacobian = jacobian_of(evaluation.derivatives);
+      const MatrixXd jacobian =
+          whole_jacobian(evaluation.derivatives, num_qois, space_.dimension());
       told.jacobians.emplace_back();  // runs without a usable one count all the same
       if (jacobian.size() > 0) {
         MatrixXd whitened =
@@ -304,9 +324,10 @@ void RegressionVi::explore(Told& told, Index num_asked) {
 }
 
 void RegressionVi::check_limits() {
-  if (stop_ == StopReason::none && round_ > 0 &&
+  // The first batch at the start is cut to the limit.
+  if (stop_ == StopReason::none && (round_ > 0 || !climbs_.empty()) &&
       num_evaluations_ + next_size() > options_.max_evaluations) {
-    stop_ = StopReason::max_evaluations;
+    stop_ = is_correcting_ ? StopReason::accuracy : StopReason::max_evaluations;
   }
   makeshift_.reset();
   if (stop_ != StopReason::none && !has_best() && runs_.size() > 0) {
@@ -329,24 +350,36 @@ MatrixXd RegressionVi::unexplained(const MatrixXd& x, const MatrixXd& qois) cons
   return likelihood_.whitened_residuals(qois) - surrogate_->residuals.values(base.standardize(x));
 }
 
-void RegressionVi::search_from(const VectorXd& x, const VectorXd& qois, const MatrixXd& jacobian) {
+void RegressionVi::search_from(const VectorXd& x) {
   Climb climb = new_climb(start_);
   climb.search.emplace(x);
-  climb.search->take(prior_, likelihood_.whitened_residuals(qois).col(0),
-                      likelihood_.whitened(jacobian) * transform_.jacobian(x).col(0).asDiagonal());
   climb.next_size = 1;
+  begin_with(std::move(climb));
+}
+
+void RegressionVi::search_from(const VectorXd& x, const VectorXd& qois, const MatrixXd& jacobian) {
+  search_from(x);
+  Climb& climb = climbs_.front();
+  climb.search->take(prior_, likelihood_.whitened_residuals(qois).col(0),
+                     likelihood_.whitened(jacobian) * transform_.jacobian(x).col(0).asDiagonal());
   if (climb.search->has_settled()) {
     end_search(climb);
   }
-  climbs_ = {std::move(climb)};
-  current_ = 0;
-  last_climb_.reset();
 }
 
 void RegressionVi::go_on_from(const Gaussian& q) {
-  climbs_ = {new_climb(q)};
+  begin_with(new_climb(q));
+}
+
+/// With this climb alone; what came before is forgotten, but for the runs.
+void RegressionVi::begin_with(Climb climb) {
+  climbs_ = {std::move(climb)};
   current_ = 0;
   last_climb_.reset();
+  makeshift_.reset();
+  is_correcting_ = false;
+  beginning_.clear();
+  stop_ = StopReason::none;
 }
 
 }  // namespace invar::regression

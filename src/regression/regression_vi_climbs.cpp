@@ -63,7 +63,7 @@ VectorXd RegressionVi::log_posteriors() const {
 
 MatrixXd RegressionVi::next_points(const Climb& climb) const {
   return climb.search ? MatrixXd(climb.search->trial())
-                      : climb.q.points(draws(climb.key, climb.next_size));
+                      : proposal(climb).points(draws(climb.key, climb.next_size));
 }
 
 Climb RegressionVi::new_climb(const Gaussian& q) {
@@ -80,9 +80,8 @@ std::optional<Index> RegressionVi::next_start() const {
   const VectorXd densities = log_posteriors();
   std::vector<Index> candidates = runs_to_start_from();
   const auto num_candidates = static_cast<Index>(candidates.size());
-  std::erase_if(candidates, [&](Index i) {
-    return runs_.has_jacobians() && runs_.jacobian(i).size() == 0;
-  });
+  std::erase_if(candidates,
+                [&](Index i) { return runs_.has_jacobians() && runs_.jacobian(i).size() == 0; });
   std::stable_sort(candidates.begin(), candidates.end(),
                    [&](Index a, Index b) { return densities[a] > densities[b]; });
   if (takes_turns()) {
@@ -212,9 +211,11 @@ void RegressionVi::step(Climb& at) {
 
   const double moved = (step.local.mean.array().abs()).maxCoeff();
   const double widened = (step.local.std().array() - 1.0).abs().maxCoeff();
-  const bool is_accurate = options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
-                           std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved,
-                                     0.5 * widened}) <= options_.accuracy;
+  const bool is_accurate =
+      options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
+      std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved, 0.5 * widened}) <=
+          options_.accuracy &&
+      (surrogate_->is_exact() || error_by_halves(*at.before, at.q, fitted) <= options_.accuracy);
   at.num_accurate = is_accurate ? at.num_accurate + 1 : 0;
 
   const Sizes size = sizes();
@@ -223,16 +224,51 @@ void RegressionVi::step(Climb& at) {
                                         : size.unsettled;
 }
 
+/// The error of the answer as halves of the runs show it: the larger of those of a mean, in
+/// standard deviations, and of a standard deviation, relative to itself.
+///
+/// Half the difference of the two answers is the standard error of the whole; and what their mean
+/// is off it, the whole is off the truth, as the bias of a fit falls with the number of runs.
+double RegressionVi::error_by_halves(const Gaussian& base, const Gaussian& q,
+                                     const SurrogateOptions& fitted) const {
+  const auto answer = [&](Half half) {
+    SurrogateOptions options = fitted;
+    options.half = half;
+    const Surrogate surrogate = fit_surrogate(runs_, base, options);
+    return placed(base, ascend(objective(base, surrogate), family(), HUGE_VAL).local);
+  };
+  const Gaussian one = answer(Half::first);
+  const Gaussian two = answer(Half::second);
+  const auto error = [](const VectorXd& first, const VectorXd& second, const VectorXd& whole) {
+    return (0.25 * (first - second).cwiseAbs2() + (0.5 * (first + second) - whole).cwiseAbs2())
+        .cwiseSqrt()
+        .maxCoeff();
+  };
+  const VectorXd unit = q.std().cwiseInverse();
+  return std::max(
+      error(one.mean.cwiseProduct(unit), two.mean.cwiseProduct(unit), q.mean.cwiseProduct(unit)),
+      error(one.std().cwiseProduct(unit), two.std().cwiseProduct(unit),
+            VectorXd::Ones(unit.size())));
+}
+
 /// The climb at hand is told its batch, then the next one has its turn.
 void RegressionVi::take_turn(Told& told, Index num_asked) {
   last_climb_ = current_;
   Climb& at = climbs_[current_];
   const bool was_under_way = at.is_under_way();
+  if (is_correcting_) {
+    const Gaussian drawn_from = correcting_proposal();
+    const Index num_kept = told.x.cols();
+    add_own_runs(round_ - 1, at.key, drawn_from, num_asked, told);
+    ++at.key.number;
+    correct(num_kept);
+    return;
+  }
   if (at.search) {
     search(at, told);
   } else {
     const bool is_empty = told.x.cols() == 0;
-    add_own_runs(round_ - 1, at.key, at.q, num_asked, told);
+    add_own_runs(round_ - 1, at.key, proposal(at), num_asked, told);
     ++at.key.number;
     at.num_empty = is_empty ? at.num_empty + 1 : 0;
     if (!is_empty) {
@@ -252,7 +288,8 @@ void RegressionVi::take_turn(Told& told, Index num_asked) {
 void RegressionVi::move_on(bool was_under_way) {
   const Climb& at = climbs_[current_];
   const bool wants_another =
-      at.has_joined || (at.has_settled() && (takes_turns() || is_misfit_bad(at.misfit, likelihood_.num_residuals())));
+      at.has_joined || (at.has_settled() &&
+                        (takes_turns() || is_misfit_bad(at.misfit, likelihood_.num_residuals())));
   if (wants_another && static_cast<int>(climbs_.size()) < sizes().starts && begin_from_run()) {
     current_ = climbs_.size() - 1;
     return;
@@ -268,7 +305,7 @@ void RegressionVi::move_on(bool was_under_way) {
   if (climbs_[current_].is_given_up()) {
     stop_ = StopReason::too_many_failures;
   } else if (climbs_[current_].is_accurate()) {
-    stop_ = StopReason::accuracy;
+    begin_correction();
   }
 }
 
@@ -411,8 +448,7 @@ method::Batch RegressionVi::ahead() const {
     }
   }
   if (has_jacobians()) {
-    batch.wanted.assign(static_cast<std::size_t>(batch.points.cols()),
-                        method::WantedDerivatives{.jacobian = true});
+    batch.wanted.assign(static_cast<std::size_t>(batch.points.cols()), wanted());
   }
   return batch;
 }

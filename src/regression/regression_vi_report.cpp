@@ -65,7 +65,8 @@ WeighedRuns RegressionVi::weighed_runs() const {
           .log_weights = log_posteriors() - runs_.log_mixture(),
           .num_drawn = std::accumulate(runs_.num_drawn().begin(), runs_.num_drawn().end(), 0.0),
           .num_rounds = static_cast<std::int64_t>(runs_.num_drawn().size()),
-          .num_reused = num_reused_};
+          .num_reused = num_reused_,
+          .num_directions = space_.dimension()};
 }
 
 RegressionVi::Importance RegressionVi::importance() const {
@@ -161,6 +162,9 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("ess", weighted.smoothed.effective_sample_size);
   diagnostics.set("log_evidence", weighted.log_evidence);
   diagnostics.set("nats_lost", nats_lost);
+  const bool has_been_fitted = best.num_full_steps > 0 || best.promised_gain > 0.0;
+  diagnostics.set("fit_is_exact",
+                  static_cast<std::int64_t>(has_been_fitted && best.elbo_error == 0.0 ? 1 : 0));
   diagnostics.set("misfit", best.misfit);
   diagnostics.set("corrected_mean", corrected_mean);
   diagnostics.set("corrected_std", corrected_std);
@@ -186,8 +190,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   const auto count = [this](auto is_so) {
     return static_cast<std::int64_t>(std::count_if(climbs_.begin(), climbs_.end(), is_so));
   };
-  diagnostics.set("num_under_way",
-                  count([](const Climb& climb) { return climb.is_under_way(); }));
+  diagnostics.set("num_under_way", count([](const Climb& climb) { return climb.is_under_way(); }));
   diagnostics.set("num_given_up", count([](const Climb& climb) {
                     return climb.is_given_up() && !climb.has_settled();
                   }));

@@ -64,6 +64,7 @@ void RegressionVi::reuse(std::vector<EarlierRuns> earlier) {
   earlier_ = std::move(earlier);
   add_earlier_runs();
   begin();
+  check_limits();
 }
 
 /// Nothing but the earlier runs is in use then.
@@ -117,19 +118,26 @@ void RegressionVi::begin() {
   if (num_reused_ == 0) {
     return;
   }
+  const bool is_told = std::any_of(earlier_.begin(), earlier_.end(),
+                                   [](const EarlierRuns& one) { return !one.origin.empty(); });
   const std::optional<Gaussian> best = best_known_gaussian();
   if (!best && !is_start_explored()) {
     next_size_ = std::clamp<Index>(sizes().most - num_reused_at_start_, 2, next_size_);
-    beginning_ = fmt::format(
-        "{} runs of earlier campaigns are used too; they do not tell where to begin", num_reused_);
+    if (is_told) {
+      beginning_ =
+          fmt::format("{} runs of earlier campaigns are used too; they do not tell where to begin",
+                      num_reused_);
+    }
     return;
   }
   climbs_.push_back(new_climb(best.value_or(start_)));
   const int num_steps = climb_without_new_runs();
-  beginning_ = fmt::format(
-      "{} runs of earlier campaigns are used too; they carry the climb through {} step{} without "
-      "new ones",
-      num_reused_, num_steps, num_steps == 1 ? "" : "s");
+  if (is_told) {
+    beginning_ = fmt::format(
+        "{} runs of earlier campaigns are used too; they carry the climb through {} step{} without "
+        "new ones",
+        num_reused_, num_steps, num_steps == 1 ? "" : "s");
+  }
 }
 
 /// Whether more draws of the start would tell little that is new.
@@ -187,18 +195,16 @@ std::optional<Gaussian> RegressionVi::best_known_gaussian() const {
 int RegressionVi::climb_without_new_runs() {
   const auto can_step = [this] {
     const Climb& climb = climbs_.front();
-    return !climb.has_settled() &&
-           ((surrogate_ && surrogate_->is_exact()) ||
-            effective_sample_size(runs_.log_weights(climb.q)) >=
-                static_cast<double>(enough_to_fit()));
+    return !climb.has_settled() && ((surrogate_ && surrogate_->is_exact()) ||
+                                    effective_sample_size(runs_.log_weights(climb.q)) >=
+                                        static_cast<double>(enough_to_fit()));
   };
   int num_steps = 0;
   for (; num_steps < most_free_steps && can_step(); ++num_steps) {
     step(climbs_.front());
     last_climb_ = 0;
   }
-  climbs_.front().num_accurate =
-      std::min(climbs_.front().num_accurate, Climb::enough_rounds - 1);
+  climbs_.front().num_accurate = std::min(climbs_.front().num_accurate, Climb::enough_rounds - 1);
   return num_steps;
 }
 

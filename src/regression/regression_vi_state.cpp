@@ -152,6 +152,8 @@ method::State RegressionVi::state() const {
   state.set("num_explored", static_cast<std::int64_t>(num_explored_));
   state.set("num_empty", static_cast<std::int64_t>(num_empty_));
   state.set("current", static_cast<std::int64_t>(current_));
+  state.set("is_correcting", static_cast<std::int64_t>(is_correcting_ ? 1 : 0));
+  state.set("num_correcting", static_cast<std::int64_t>(num_correcting_));
   state.set("num_streams", static_cast<std::int64_t>(num_streams_));
   state.set("stop_reason", std::string(method::stop_reason_name(stop_)));
   state.set("tried_starts", as_vector(tried_starts_));
@@ -205,6 +207,7 @@ void RegressionVi::restore(const method::State& state) {
       (stop_ == method::StopReason::accuracy && wants_more_accuracy)) {
     stop_ = method::StopReason::none;
     if (wants_more_accuracy) {
+      is_correcting_ = false;
       for (Climb& climb : climbs_) {
         climb.num_accurate = 0;
       }
@@ -246,6 +249,10 @@ void RegressionVi::load(const method::State& state) {
   current_ = static_cast<std::size_t>(in.count("current"));
   StateReader::require(climbs_.empty() || current_ < climbs_.size(), "current",
                        "the number of a climb", fmt::to_string(current_));
+  is_correcting_ = in.count("is_correcting") != 0;
+  StateReader::require(!is_correcting_ || !climbs_.empty(), "is_correcting", "0 without a climb",
+                       "1");
+  num_correcting_ = in.count("num_correcting");
   num_streams_ = static_cast<std::uint32_t>(in.count("num_streams"));
 
   // The points are drawn again, so that they are the same bits; the outcomes come from the record.
@@ -293,6 +300,7 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
   tried_starts_.clear();
   const Stage stage = this->stage();
   current_ = 0;
+  is_correcting_ = false;
   if (has_best()) {
     const Gaussian q = best();
     climbs_.clear();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -60,14 +61,12 @@ SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& obs
       qois_(likelihood_.num_qois(), 0) {
   regression_vi_table().require_allowed(options);
   if (const auto* given = start ? std::get_if<space::Prior>(&*start) : nullptr) {
-    start_mean_ = frame_.to_standard(given->mean());
-    const MatrixXd spread = frame_.to_standard(given->mean() + 1e-3 * given->std()) - start_mean_;
-    start_std_ = (1e3 * spread.cwiseAbs()).cwiseMin(1.0).cwiseMax(1e-6);
+    start_mean_ = frame_.start_of(given->mean());
+    start_std_ = frame_.std_of(*given).cwiseMin(1.0).cwiseMax(1e-6);
   } else if (start) {
     throw Error(ErrorKind::config,
-                "inference.initial.from: a state of many parameters cannot start one of few "
-                "directions; give its mean and std as inference.initial, or its campaign as "
-                "inference.reuse");
+                "inference.initial.from: a saved state cannot start family low_rank; give its mean "
+                "and std as inference.initial, or set inference.family to full");
   }
   next_size_ = first_size();
 }
@@ -78,7 +77,8 @@ bool SubspaceVi::gives_rows() const {
 }
 
 Index SubspaceVi::first_size() const {
-  return source_ == DerivativeSource::jacobian ? 4 : 12;
+  return std::min<Index>(source_ == DerivativeSource::jacobian ? 4 : 12,
+                         options_.first_sample_size.value_or(12));
 }
 
 /// xi of points with these coordinates in a basis; in all other directions as the prior is.
@@ -94,9 +94,9 @@ MatrixXd SubspaceVi::points(std::int64_t round, const Drawn* drawn, Index number
   if (drawn != nullptr && drawn->at.rows() > 0) {
     return lifted(round, drawn->at, basis_.leftCols(drawn->at.rows()));
   }
-  MatrixXd xi =
-      start_std_.asDiagonal() * standard_points(options_, {.number = static_cast<std::uint32_t>(round)},
-                                                frame_.dimension(), number);
+  MatrixXd xi = start_std_.asDiagonal() *
+                standard_points(options_, {.number = static_cast<std::uint32_t>(round)},
+                                frame_.dimension(), number);
   xi.colwise() += start_mean_;
   return xi;
 }
@@ -111,7 +111,6 @@ method::Batch SubspaceVi::ask() {
             round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_);
         break;
       case Purpose::sketching:
-      case Purpose::verifying:
         pending_ = examined_;
         break;
       case Purpose::inference:
@@ -276,21 +275,7 @@ void SubspaceVi::tell(const method::BatchResult& result) {
       probe(told, result);
       break;
     case Purpose::sketching:
-      if (!told.good.empty() && !result.evaluations.front().derivatives.is_empty()) {
-        basis_ = leading_directions(
-            rows(result.evaluations.front().derivatives, examined_).transpose(), directions_kept);
-      }
-      begin_inference(nullptr);
-      if (uses_derivatives_ && !told.good.empty()) {
-        inner_->search_from(basis_.transpose() * examined_, told.qois.col(0),
-                            reduced_jacobian(result.evaluations.front().derivatives, examined_));
-      }
-      break;
-    case Purpose::verifying:
-      stop_ = StopReason::accuracy;
-      if (!told.good.empty() && enlarge(told, result)) {
-        stop_ = StopReason::none;
-      }
+      sketch(told, result);
       break;
     case Purpose::inference:
       infer(told, result, xi);
@@ -300,8 +285,16 @@ void SubspaceVi::tell(const method::BatchResult& result) {
   report(xi.cols(), told.xi.cols());
 }
 
-/// Ends where the next batch of the inner method would be too many.
+/// Ends where the next batch would be too many.
 void SubspaceVi::keep_to_the_limit() {
+  if (purpose_ == Purpose::probing && stop_ == StopReason::none && round_ > 0 &&
+      num_evaluations_ + next_size_ > options_.max_evaluations) {
+    if (xi_.cols() > 0) {
+      begin_by_values();
+    } else {
+      stop_ = StopReason::max_evaluations;
+    }
+  }
   if (purpose_ == Purpose::inference && stop_ == StopReason::none &&
       num_evaluations_ + inner_->next_size() > options_.max_evaluations) {
     inner_->finish();
@@ -332,33 +325,86 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   if (source_ == DerivativeSource::vector_jacobian && left > 0) {
-    const Index most = std::min(likelihood_.num_residuals(), frame_.dimension());
-    if (!are_exhausted(residuals, still) && xi_.cols() < most && left > more) {
+    if (!are_exhausted(residuals, still) && xi_.cols() < most_probes() && left > more) {
       next_size_ = more;
       return;
     }
-    const MatrixXd centred = (residuals.colwise() - residuals.rowwise().mean()) /
-                             std::sqrt(static_cast<double>(std::max<Index>(1, xi_.cols() - 1)));
-    row_space_ = xi_.cols() < most
-                     ? leading_directions(centred, directions_kept)
-                     : MatrixXd(MatrixXd::Identity(residuals.rows(), residuals.rows()));
-    Index best = 0;
-    residuals.colwise().squaredNorm().minCoeff(&best);
-    examined_ = xi_.col(best);
-    purpose_ = Purpose::sketching;
-    next_size_ = 1;
+    find_row_space();
+    begin_sketch();
     return;
   }
-  Samples samples{.z = xi_, .weights = VectorXd::Ones(xi_.cols()), .values = residuals};
+  const Samples samples{.z = xi_, .weights = VectorXd::Ones(xi_.cols()), .values = residuals};
   const Fit fit = fit_polynomial(samples, Degree::linear);
   const double error = std::sqrt(fit.left_out.cwiseAbs2().mean());
-  const Index most = 2 * (frame_.dimension() + 2);
-  const Index doubled = std::min(xi_.cols(), most - xi_.cols());
+  const Index doubled = std::min(xi_.cols(), most_probes() - xi_.cols());
   if (error > explained && doubled > 0 && left >= 2 * doubled) {
     next_size_ = doubled;
     return;
   }
-  basis_ = leading_directions(fit.map.slope, directions_kept);
+  begin_by_values();
+}
+
+/// So many runs at the start show all that such runs can show.
+Index SubspaceVi::most_probes() const {
+  const Index most = source_ == DerivativeSource::vector_jacobian
+                         ? std::min(likelihood_.num_residuals(), frame_.dimension())
+                         : 2 * (frame_.dimension() + 2);
+  return std::min<Index>(most, options_.first_sample_size.value_or(static_cast<int>(most)));
+}
+
+/// The combinations of the QoIs that vary at the start.
+void SubspaceVi::find_row_space() {
+  const MatrixXd residuals = likelihood_.whitened_residuals(qois_);
+  if (xi_.cols() >= std::min(residuals.rows(), frame_.dimension())) {
+    row_space_ = MatrixXd::Identity(residuals.rows(), residuals.rows());
+    return;
+  }
+  const MatrixXd centred = (residuals.colwise() - residuals.rowwise().mean()) /
+                           std::sqrt(static_cast<double>(std::max<Index>(1, xi_.cols() - 1)));
+  row_space_ = leading_directions(centred, directions_kept);
+}
+
+/// A run with products at the probe of least misfit that was not tried.
+void SubspaceVi::begin_sketch() {
+  const VectorXd misfits =
+      likelihood_.whitened_residuals(qois_).colwise().squaredNorm().transpose();
+  std::vector<Index> order(static_cast<std::size_t>(misfits.size()));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Index a, Index b) { return misfits[a] < misfits[b]; });
+  examined_ = xi_.col(order[std::min(static_cast<std::size_t>(num_empty_), order.size() - 1)]);
+  purpose_ = Purpose::sketching;
+  next_size_ = 1;
+}
+
+/// After the run with products.
+void SubspaceVi::sketch(const Told& told, const method::BatchResult& result) {
+  const bool has_failed = told.good.empty() || result.evaluations.front().derivatives.is_empty();
+  num_empty_ = has_failed ? num_empty_ + 1 : 0;
+  if (has_failed && num_empty_ < most_empty && num_evaluations_ < options_.max_evaluations) {
+    begin_sketch();
+    return;
+  }
+  if (has_failed) {
+    begin_by_values();
+    return;
+  }
+  const method::Derivatives& found = result.evaluations.front().derivatives;
+  basis_ = leading_directions(rows(found, examined_).transpose(), directions_kept);
+  begin_inference(nullptr);
+  if (uses_derivatives_) {
+    inner_->search_from(basis_.transpose() * examined_, told.qois.col(0),
+                        reduced_jacobian(found, examined_));
+    stop_ = inner_->stop_reason();
+  }
+}
+
+/// The directions of a linear fit of all runs.
+void SubspaceVi::begin_by_values() {
+  const Samples samples{.z = xi_,
+                        .weights = VectorXd::Ones(xi_.cols()),
+                        .values = likelihood_.whitened_residuals(qois_)};
+  basis_ = leading_directions(fit_polynomial(samples, Degree::linear).map.slope, directions_kept);
   begin_inference(nullptr);
 }
 
@@ -375,13 +421,13 @@ std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* 
   RegressionViOptions options = options_;
   options.family = FamilyChoice::full;
   options.random_seed =
-      core::mix_bits(options_.random_seed + static_cast<std::uint64_t>(num_bases_) + 1);
+      core::mix_bits(options_.random_seed + static_cast<std::uint64_t>(inner_round_) + 1);
   options.max_evaluations =
       std::max(1, options_.max_evaluations - static_cast<int>(inner_evaluations_));
   auto inner = std::make_unique<RegressionVi>(
       space, observations_, options, std::nullopt,
       uses_derivatives_ ? DerivativeSource::jacobian : DerivativeSource::none);
-  EarlierRuns earlier{.origin = "probes",
+  EarlierRuns earlier{.origin = "",
                       .transform = space::Transform(space.bounds, options.transform_map,
                                                     options.transform_interior_margin),
                       .batches = {}};
@@ -414,7 +460,8 @@ std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* 
 }
 
 /// With the directions at hand and all runs so far.
-void SubspaceVi::begin_inference(const method::BatchResult* last) {
+/// @param needs_derivatives  also where values seem to tell all
+void SubspaceVi::begin_inference(const method::BatchResult* last, bool needs_derivatives) {
   if (basis_.cols() == 0) {
     basis_ = MatrixXd::Identity(frame_.dimension(), 1);  // the data inform nothing
   }
@@ -423,7 +470,7 @@ void SubspaceVi::begin_inference(const method::BatchResult* last) {
   inner_evaluations_ = num_evaluations_;
   purpose_ = Purpose::inference;
   // Where the runs tell all by their values, derivatives are not asked for again.
-  uses_derivatives_ = source_ == DerivativeSource::jacobian;
+  uses_derivatives_ = source_ == DerivativeSource::jacobian || needs_derivatives;
   inner_ = make_inner(last);
   const double error = inner_->error_at_start();
   if (error > known && source_ != DerivativeSource::none && !uses_derivatives_) {
@@ -471,20 +518,17 @@ void SubspaceVi::infer(const Told& told, const method::BatchResult& result, cons
   diagnostics_.messages.insert(diagnostics_.messages.end(), messages.begin(), messages.end());
   stop_ = inner_->stop_reason();
   const bool is_searching = inner_->stage() == Stage::gauss_newton;
-  if (!is_searching && num_bases_ < (gives_rows() ? most_bases : most_bases_by_values) &&
-      stop_ == StopReason::none &&
+  if (!is_searching && stop_ == StopReason::none &&
       (gives_rows() ? enlarge(told, result) : is_time_to_look(told) && enlarge_by_values())) {
     return;
   }
-  const bool has_seen_rows =
-      !told.good.empty() &&
-      !result.evaluations[static_cast<std::size_t>(told.good.front())].derivatives.is_empty();
-  if (stop_ == StopReason::accuracy && gives_rows() && !has_seen_rows && !inner_->is_exact() &&
-      num_evaluations_ < options_.max_evaluations) {
-    purpose_ = Purpose::verifying;
-    examined_ = basis_ * inner_->best().mean;
-    next_size_ = 1;
-    stop_ = StopReason::none;
+  if (source_ != DerivativeSource::none && !uses_derivatives_ && inner_->has_climbed() &&
+      !inner_->is_exact() && num_evaluations_ < options_.max_evaluations) {
+    // Here values do not tell all.
+    const Gaussian at = inner_->best();
+    begin_inference(nullptr, true);
+    inner_->go_on_from(at);
+    stop_ = inner_->stop_reason();
   }
 }
 
@@ -524,6 +568,12 @@ bool SubspaceVi::enlarge_by_values() {
 bool SubspaceVi::enlarge_by(const MatrixXd& columns, const method::BatchResult* last) {
   const MatrixXd extra = leading_directions(columns, directions_missing);
   if (extra.cols() == 0 || !inner_->has_best()) {
+    return false;
+  }
+  if (num_bases_ >= (gives_rows() ? most_bases : most_bases_by_values)) {
+    diagnostics_.messages.push_back(fmt::format(
+        "{} more directions are informed here; they are left out, as {} times others joined",
+        extra.cols(), num_bases_ - 1));
     return false;
   }
   Gaussian at = Gaussian::standard(basis_.cols() + extra.cols());

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include <Eigen/Dense>
@@ -43,7 +44,17 @@ WeighedRuns SubspaceVi::weighed_runs() const {
             .num_rounds = 0};
   }
   WeighedRuns runs = inner_->weighed_runs();
+  const VectorXd shares = (runs.log_weights.array() - runs.log_weights.maxCoeff()).exp();
+  const VectorXd weights = shares / shares.sum();
+  const VectorXd mean = runs.points * weights;
+  const MatrixXd centred = runs.points.colwise() - mean;
+  // In the other directions the target is the prior, which needs no weights.
+  runs.moments = frame_.moments(basis_ * mean, basis_,
+                                centred * weights.asDiagonal() * centred.transpose() -
+                                    MatrixXd::Identity(basis_.cols(), basis_.cols()));
   runs.points = frame_.to_physical(xi_);
+  runs.log_weights.array() += frame_.log_mass();
+  runs.num_reused = 0;  // they are its own
   return runs;
 }
 
@@ -59,7 +70,8 @@ void SubspaceVi::report(Index num_asked, Index num_kept) {
   for (const char* name :
        {"start", "elbo", "elbo_standard_error", "misfit", "trust_radius", "effective_sample_size",
         "tilt", "residual_error", "log_likelihood_error", "mean_error", "std_error"}) {
-    diagnostics_.scalars.emplace_back(name, inner_ ? inner.scalar(name) : none);
+    const double shift = std::string(name) == "elbo" ? frame_.log_mass() : 0.0;
+    diagnostics_.scalars.emplace_back(name, inner_ ? inner.scalar(name) + shift : none);
   }
   diagnostics_.scalars.emplace_back("num_dropped", static_cast<double>(num_asked - num_kept));
   diagnostics_.scalars.emplace_back("rescored", 0.0);
@@ -88,9 +100,9 @@ std::optional<method::Posterior> SubspaceVi::posterior() const {
       .mean = moments.mean,
       .std = moments.std,
       .covariance = {},
-      .elbo = inner->elbo,
+      .elbo = inner->elbo + frame_.log_mass(),
       .elbo_standard_error = inner->elbo_standard_error,
-      .normalised_elbo = inner->normalised_elbo,
+      .normalised_elbo = inner->normalised_elbo + frame_.log_mass(),
       .samples = points,
       .qois = std::move(inner->qois),
       .weights = std::move(inner->weights),
@@ -101,16 +113,15 @@ std::optional<method::Posterior> SubspaceVi::posterior() const {
   const Index num_draws =
       d > most_written_out ? std::min<Index>(options_.num_draws, fewest_draws) : options_.num_draws;
   const MatrixXd normals = core::standard_normals(key, d, num_draws);
-  posterior.draws = frame_.to_physical(
-      basis_ * q.points(basis_.transpose() * normals) + outside(basis_, normals));
+  posterior.draws = frame_.to_physical(basis_ * q.points(basis_.transpose() * normals) +
+                                       outside(basis_, normals));
   if (d <= most_written_out) {
     // The derivative of the map at the mean carries the correlation; the variances are exact.
     const MatrixXd identity = MatrixXd::Identity(d, d);
     const MatrixXd covariance = identity + at.basis * at.excess * at.basis.transpose();
     const MatrixXd slope = frame_.columns_out_of_frame(identity, at.mean);
     posterior.covariance = slope * covariance * slope.transpose();
-    const VectorXd scale =
-        moments.std.cwiseQuotient(posterior.covariance.diagonal().cwiseSqrt());
+    const VectorXd scale = moments.std.cwiseQuotient(posterior.covariance.diagonal().cwiseSqrt());
     posterior.covariance = scale.asDiagonal() * posterior.covariance * scale.asDiagonal();
   }
   method::State& optimizer = posterior.optimizer;
@@ -126,11 +137,14 @@ std::optional<method::Posterior> SubspaceVi::posterior() const {
   const VectorXd corrected = basis_ * diagnostics.get<VectorXd>("corrected_mean");
   const MatrixXd corrected_excess = diagnostics.get<MatrixXd>("corrected_covariance") -
                                     MatrixXd::Identity(basis_.cols(), basis_.cols());
-  const vi::PhysicalMoments corrected_moments =
-      frame_.moments(corrected, basis_, corrected_excess);
+  const vi::PhysicalMoments corrected_moments = frame_.moments(corrected, basis_, corrected_excess);
   diagnostics.set("corrected_mean", corrected_moments.mean);
   diagnostics.set("corrected_std", corrected_moments.std);
   diagnostics.erase("corrected_covariance");
+  diagnostics.erase("num_reused_runs");
+  diagnostics.set("log_evidence", diagnostics.get<double>("log_evidence") + frame_.log_mass());
+  diagnostics.set("mode_elbos",
+                  VectorXd(diagnostics.get<VectorXd>("mode_elbos").array() + frame_.log_mass()));
   diagnostics.set("std_over_prior_std", VectorXd(moments.std.cwiseQuotient(prior.std)));
   const MatrixXd modes = diagnostics.get<MatrixXd>("mode_means");
   MatrixXd mode_means(d, modes.cols());

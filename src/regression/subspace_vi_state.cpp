@@ -108,10 +108,24 @@ void SubspaceVi::restore(const method::State& state) {
   StateReader::require(has_target_of(state), "target", "the prior, data and noise of the study",
                        "others");
   load(state);
+  // The limit may have been raised since.
   if (!inner_) {
     if (stop_ == method::StopReason::max_evaluations) {
-      stop_ = method::StopReason::none;  // the limit may have been raised since
+      stop_ = method::StopReason::none;
+      keep_to_the_limit();
     }
+    return;
+  }
+  if (source_ == DerivativeSource::vector_jacobian && row_space_.cols() == 0 &&
+      num_evaluations_ + first_size() <= options_.max_evaluations) {
+    // It had to answer before it knew what to ask products of.
+    inner_.reset();
+    basis_.resize(frame_.dimension(), 0);
+    num_bases_ = 0;
+    purpose_ = Purpose::probing;
+    next_size_ = first_size();
+    stop_ = method::StopReason::none;
+    recalled_.clear();
     return;
   }
   method::State inner;
@@ -158,8 +172,8 @@ void SubspaceVi::load(const method::State& state) {
   num_evaluations_ = in.count("evaluations");
   num_products_ = in.count("products");
   const std::int64_t purpose = in.count("purpose");
-  StateReader::require(purpose <= static_cast<std::int64_t>(Purpose::verifying), "purpose",
-                       "0, 1, 2 or 3", fmt::to_string(purpose));
+  StateReader::require(purpose <= static_cast<std::int64_t>(Purpose::inference), "purpose",
+                       "0, 1 or 2", fmt::to_string(purpose));
   purpose_ = static_cast<Purpose>(purpose);
   next_size_ = in.count("next_size");
   num_empty_ = in.small_count("num_empty");
@@ -243,8 +257,16 @@ void SubspaceVi::rescore(const method::State& state, std::int64_t num_given_up) 
     const StateReader in(state);
     const Gaussian at{.mean = in.vector(inner_prefix + "mean", r),
                       .lower = in.matrix(inner_prefix + "lower", r, r)};
-    begin_inference(nullptr);
-    inner_->go_on_from(at);
+    num_bases_ = 0;
+    if (row_space_.cols() > 0) {
+      find_row_space();  // in units of the noise that there is now
+    }
+    begin_inference(nullptr, uses_derivatives_);
+    if (uses_derivatives_) {
+      inner_->search_from(at.mean);
+    } else {
+      inner_->go_on_from(at);
+    }
     stop_ = inner_->stop_reason();
     diagnostics_.messages.push_back(
         fmt::format("data or noise have changed: it goes on from the answer so far, with the same "

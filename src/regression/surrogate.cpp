@@ -45,15 +45,23 @@ double largest_power(const VectorXd& log_weights, const VectorXd& factor, double
   return low;
 }
 
-std::vector<Index> usable(const Runs& runs, bool needs_jacobian) {
-  std::vector<Index> chosen;
-  chosen.reserve(static_cast<std::size_t>(runs.size()));
+std::vector<Index> usable(const Runs& runs, const SurrogateOptions& options) {
+  std::vector<Index> all;
+  all.reserve(static_cast<std::size_t>(runs.size()));
   for (Index i = 0; i < runs.size(); ++i) {
-    if (!needs_jacobian || runs.jacobian(i).size() > 0) {
-      chosen.push_back(i);
+    if (!options.uses_jacobians || runs.jacobian(i).size() > 0) {
+      all.push_back(i);
     }
   }
-  return chosen;
+  if (!options.half || all.size() < 2) {
+    return all;
+  }
+  std::vector<Index> half;
+  half.reserve(all.size() / 2 + 1);
+  for (std::size_t i = *options.half == Half::first ? 0 : 1; i < all.size(); i += 2) {
+    half.push_back(all[i]);
+  }
+  return half;
 }
 
 struct Weighted {
@@ -121,7 +129,7 @@ bool Surrogate::is_exact() const {
 
 Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options) {
   const Index d = base.dimension();
-  const std::vector<Index> all = usable(runs, options.uses_jacobians);
+  const std::vector<Index> all = usable(runs, options);
   INVAR_EXPECTS(!all.empty());
   const auto count = static_cast<double>(all.size());
   Surrogate surrogate;
@@ -183,11 +191,18 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
       (rest.values - correction.left_out).row(0).transpose();
   const double middle = weighted_mean(outside, chosen.weights);
   const double variance = weighted_mean((outside.array() - middle).square(), chosen.weights);
-  const double n = std::max(surrogate.effective_sample_size, 1.0);
   surrogate.log_likelihood_error = std::sqrt(variance);
   // Not less where the correction is shrunk: what it does not see is in the residuals' fit too.
-  surrogate.mean_error = std::sqrt(variance / n);
-  surrogate.std_error = std::sqrt(0.5 * variance / n);
+  // What is left grows with z, so that every run is weighed with its own.
+  const VectorXd left = outside.array() - middle;
+  const VectorXd shares = chosen.weights / chosen.weights.sum();
+  const MatrixXd axes = base.lower.rowwise().normalized();  // of the parameters, in z
+  const MatrixXd along = axes * samples.z;
+  const auto largest_error = [&](const MatrixXd& factors) {
+    return std::sqrt((factors.cwiseAbs2() * shares.cwiseProduct(left).cwiseAbs2()).maxCoeff());
+  };
+  surrogate.mean_error = largest_error(along);
+  surrogate.std_error = largest_error(0.5 * (along.array().square() - 1.0));
   return surrogate;
 }
 

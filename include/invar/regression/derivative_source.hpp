@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include <Eigen/Core>
+
 #include "invar/core/capabilities.hpp"
+#include "invar/method/evaluation.hpp"
 
 namespace invar::regression {
 
@@ -20,6 +23,11 @@ enum class DerivativeSource {
 /// The derivatives to ask for: whole Jacobians where the model gives them and `use` lets them,
 /// else products, from the left first: these see all parameters.
 DerivativeSource derivative_source(const core::Capabilities& can, DerivativeUse use);
+
+/// The Jacobian that a run gave, whole or by products with the unit vectors; empty where none came.
+/// Shapes: m QoIs, d parameters.
+Eigen::MatrixXd whole_jacobian(const method::Derivatives& found, Eigen::Index num_qois,
+                               Eigen::Index num_parameters);
 
 /// "none", "jacobian", ...
 const char* derivative_source_name(DerivativeSource source);

@@ -32,7 +32,7 @@ struct EarlierRuns {
     std::vector<Eigen::MatrixXd> jacobians = {};
   };
 
-  std::string origin;          // where they are from, for people
+  std::string origin;          // where they are from, for people; empty: nothing to tell them
   space::Transform transform;  // from those coordinates to the parameters
   std::vector<Batch> batches;
 

@@ -4,6 +4,9 @@
 
 namespace invar::regression {
 
+/// Pareto k of weights beyond which they do not say what the moments are.
+inline constexpr double most_k = 0.7;
+
 /// Importance weights whose largest are smoothed, and what their tail says.
 struct SmoothedWeights {
   Eigen::VectorXd weights;  // n, sum 1

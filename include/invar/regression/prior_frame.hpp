@@ -25,6 +25,16 @@ class PriorFrame {
   /// The inverse; points on a bound or beyond are taken just inside.
   [[nodiscard]] Eigen::MatrixXd to_standard(const Eigen::MatrixXd& physical) const;
 
+  /// Logarithm of the share of the prior that is within the bounds. The density of a prior is not
+  /// cut to them elsewhere: an evidence with it is larger by this, which is not positive.
+  [[nodiscard]] double log_mass() const;
+
+  /// A mean to start from: as `to_standard`, but well within the bounds.
+  [[nodiscard]] Eigen::VectorXd start_of(const Eigen::VectorXd& mean) const;
+
+  /// Standard deviations of a distribution in these coordinates, about.
+  [[nodiscard]] Eigen::VectorXd std_of(const space::Prior& distribution) const;
+
   /// M dT/dxi at a point.
   /// Shapes: rows k x d, xi d; result k x d.
   [[nodiscard]] Eigen::MatrixXd rows_in_frame(const Eigen::MatrixXd& rows,
@@ -47,7 +57,7 @@ class PriorFrame {
   void bend(Eigen::Index parameter, Eigen::Ref<Eigen::RowVectorXd> xi) const;
 
   Eigen::VectorXd mean_, std_;
-  Eigen::MatrixXd lower_;      // of correlated parameters; empty without
+  Eigen::MatrixXd lower_;       // of correlated parameters; empty without
   Eigen::VectorXd low_, high_;  // bounds in prior standard deviations from the mean
   bool has_bounds_ = false;
 };

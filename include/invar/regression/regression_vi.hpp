@@ -70,7 +70,7 @@ Gaussian branch_start(const method::State& state, const space::Space& space,
                       const RegressionViOptions& options);
 
 /// What a batch is for.
-enum class Stage { exploring, gauss_newton, climbing };
+enum class Stage { exploring, gauss_newton, climbing, correcting };
 
 /// Variational inference by regression: the best Gaussian from few runs.
 ///
@@ -81,7 +81,9 @@ enum class Stage { exploring, gauss_newton, climbing };
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
 /// noise explains makes way for one from another start, up to eight of them; with `starts` given,
 /// that many climb in turns, a batch of one in every round, until each has settled or is where
-/// another one is. The best one goes on to the accuracy.
+/// another one is. The best one goes on to the accuracy. An accurate answer whose posterior is no
+/// Gaussian is followed by batches from wider ones, as long as they help the weights of the runs to
+/// say how it differs.
 ///
 /// Runs of earlier campaigns of the same model (`reuse`) count as runs of this one. Where they tell
 /// enough, the method begins with the best of all Gaussians that they were drawn from and climbs as
@@ -165,7 +167,9 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::MatrixXd unexplained(const Eigen::MatrixXd& x,
                                             const Eigen::MatrixXd& qois) const;
 
-  /// Begins anew with a Gauss-Newton search, from a point whose outcome is known.
+  /// Begins anew with a Gauss-Newton search from a point.
+  void search_from(const Eigen::VectorXd& x);
+  /// The same from a point whose outcome is known.
   /// Shapes: x d, qois m, jacobian of these with respect to the parameters m x d.
   void search_from(const Eigen::VectorXd& x, const Eigen::VectorXd& qois,
                    const Eigen::MatrixXd& jacobian);
@@ -181,7 +185,6 @@ class RegressionVi : public RegressionMethod {
  private:
   /// A fit explains the runs at the start when it leaves this share of the noise.
   static constexpr double explained = 0.3;
-
 
   struct Sizes {
     Eigen::Index first = 0;      // of the first batch
@@ -218,6 +221,7 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] method::WantedDerivatives wanted() const;
   [[nodiscard]] Eigen::MatrixXd draws(const DrawKey& key, Eigen::Index number) const;
   [[nodiscard]] DrawKey exploring_key(std::int64_t round) const;
+  [[nodiscard]] Gaussian proposal(const Climb& climb) const;
   [[nodiscard]] Eigen::MatrixXd next_points() const;
   [[nodiscard]] Eigen::MatrixXd next_points(const Climb& climb) const;
   [[nodiscard]] Eigen::Index next_exploring_size(Eigen::Index num_explored) const;
@@ -245,9 +249,17 @@ class RegressionVi : public RegressionMethod {
   void explore(Told& told, Eigen::Index num_asked);
   void take_turn(Told& told, Eigen::Index num_asked);
   void step(Climb& climb);
+  [[nodiscard]] double error_by_halves(const Gaussian& base, const Gaussian& q,
+                                       const SurrogateOptions& fitted) const;
+  [[nodiscard]] bool is_far_from_gaussian() const;
+  void begin_correction();
+  void correct(Eigen::Index num_kept);
+  [[nodiscard]] static bool has_enough(const SmoothedWeights& weights);
+  [[nodiscard]] Gaussian correcting_proposal() const;
   void search(Climb& climb, const Told& told) const;
   void end_search(Climb& climb) const;
   [[nodiscard]] Climb new_climb(const Gaussian& q);
+  void begin_with(Climb climb);
   [[nodiscard]] bool begin_from_run(bool is_exact = false);
   [[nodiscard]] std::optional<Eigen::Index> next_start() const;
   void begin_others(bool is_exact);
@@ -285,9 +297,11 @@ class RegressionVi : public RegressionMethod {
   Eigen::Index num_explored_ = 0;  // runs kept that were drawn from there
   int num_empty_ = 0;              // batches in a row without a good run there
   std::vector<Eigen::Index> tried_starts_;
-  std::vector<Climb> climbs_;      // none while exploring
-  std::size_t current_ = 0;        // whose turn it is
-  std::uint32_t num_streams_ = 0;  // of random numbers that climbs have been given
+  std::vector<Climb> climbs_;   // none while exploring
+  std::size_t current_ = 0;     // whose turn it is
+  bool is_correcting_ = false;  // the best climb is accurate, its runs are to say how it is not
+  Eigen::Index num_correcting_ = 0;  // runs kept of the batches for that
+  std::uint32_t num_streams_ = 0;    // of random numbers that climbs have been given
   Runs runs_;
   Eigen::MatrixXd qois_;                      // of `runs_`
   std::vector<std::int64_t> sampled_rounds_;  // of every batch there

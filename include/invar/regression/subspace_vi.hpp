@@ -75,7 +75,6 @@ class SubspaceVi : public RegressionMethod {
     probing,    // runs at the start
     sketching,  // one run with derivatives, for the directions
     inference,  // what the inner method asks
-    verifying,  // one run with derivatives at the answer
   };
 
   /// Runs that were drawn from a density.
@@ -116,7 +115,12 @@ class SubspaceVi : public RegressionMethod {
   void keep(const Told& told, Drawn drawn);
   void probe(const Told& told, const method::BatchResult& result);
   void keep_to_the_limit();
-  void begin_inference(const method::BatchResult* last);
+  [[nodiscard]] Eigen::Index most_probes() const;
+  void find_row_space();
+  void begin_sketch();
+  void sketch(const Told& told, const method::BatchResult& result);
+  void begin_by_values();
+  void begin_inference(const method::BatchResult* last, bool needs_derivatives = false);
   [[nodiscard]] std::unique_ptr<RegressionVi> make_inner(const method::BatchResult* last) const;
   void infer(const Told& told, const method::BatchResult& result, const Eigen::MatrixXd& xi);
   bool enlarge(const Told& told, const method::BatchResult& result);
@@ -142,10 +146,10 @@ class SubspaceVi : public RegressionMethod {
   std::int64_t num_products_ = 0;
   Purpose purpose_ = Purpose::probing;
   Eigen::Index next_size_ = 0;
-  int num_empty_ = 0;          // batches of probes in a row without a good run
+  int num_empty_ = 0;          // probing or sketching in a row without a good run
   Eigen::MatrixXd basis_;      // d x r
   Eigen::MatrixXd row_space_;  // orthonormal combinations of the whitened QoIs that vary
-  Eigen::VectorXd examined_;   // the point of a sketch or verification
+  Eigen::VectorXd examined_;   // the point of a sketch
   std::vector<Drawn> drawn_;
   Eigen::MatrixXd xi_, qois_;  // of all good runs that were drawn
   std::unique_ptr<RegressionVi> inner_;

@@ -10,10 +10,14 @@
 
 namespace invar::regression {
 
+/// Every other run.
+enum class Half { first, second };
+
 /// How the runs are fitted.
 struct SurrogateOptions {
-  bool is_tilted = false;       // weights look where the likelihood is larger
-  bool uses_jacobians = false;  // runs without one are left out
+  bool is_tilted = false;         // weights look where the likelihood is larger
+  bool uses_jacobians = false;    // runs without one are left out
+  std::optional<Half> half = {};  // of the runs; all when not given
 };
 
 /// What the fits at a Gaussian say of the model, and how much they can be trusted.
