@@ -24,7 +24,7 @@ constexpr double least_gain = 1e-12;
 /// T = -E[Hessian], no eigenvalue below the floor relative to the prior's precision.
 MatrixXd floored_precision(const MatrixXd& hessian, const MatrixXd& prior_precision) {
   // As a rule none is, which a factor says at a tenth of what a spectrum costs.
-  const MatrixXd whole = -0.5 * (hessian + hessian.transpose());
+  MatrixXd whole = -0.5 * (hessian + hessian.transpose());
   if (Eigen::LLT<MatrixXd>(whole - floor_of_precision * prior_precision).info() == Eigen::Success) {
     return whole;
   }
