@@ -23,6 +23,11 @@ constexpr double least_gain = 1e-12;
 
 /// T = -E[Hessian], no eigenvalue below the floor relative to the prior's precision.
 MatrixXd floored_precision(const MatrixXd& hessian, const MatrixXd& prior_precision) {
+  // As a rule none is, which a factor says at a tenth of what a spectrum costs.
+  MatrixXd whole = -0.5 * (hessian + hessian.transpose());
+  if (Eigen::LLT<MatrixXd>(whole - floor_of_precision * prior_precision).info() == Eigen::Success) {
+    return whole;
+  }
   const Eigen::LLT<MatrixXd> factor(prior_precision);
   MatrixXd relative = -hessian;
   factor.matrixL().solveInPlace(relative);
@@ -30,7 +35,7 @@ MatrixXd floored_precision(const MatrixXd& hessian, const MatrixXd& prior_precis
   factor.matrixL().solveInPlace(relative);
   const linalg::Spectrum spectrum = linalg::spectrum(0.5 * (relative + relative.transpose()));
   if (spectrum.values[0] >= floor_of_precision) {
-    return -0.5 * (hessian + hessian.transpose());
+    return whole;
   }
   const VectorXd values = spectrum.values.cwiseMax(floor_of_precision);
   const MatrixXd half = factor.matrixL() * spectrum.vectors;

@@ -57,8 +57,10 @@ Moments exact_moments(const Problem& problem) {
   double mass = 0.0;
   Vector2d sum = Vector2d::Zero();
   Vector2d squares = Vector2d::Zero();
-  for (double x = -reach; x <= reach; x += step) {
-    for (double y = -reach; y <= reach; y += step) {
+  const VectorXd axis =
+      VectorXd::LinSpaced(static_cast<Index>(2.0 * reach / step) + 1, -reach, reach);
+  for (const double x : axis) {
+    for (const double y : axis) {
       const Vector2d p(x, y);
       const double residual = (problem.qoi(p) - problem.value) / problem.noise;
       const double weight = std::exp(-0.5 * residual * residual -

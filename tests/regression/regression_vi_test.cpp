@@ -507,8 +507,10 @@ Eigen::Vector2d exact_std(const Problem& problem) {
   Eigen::Vector2d sum = Eigen::Vector2d::Zero();
   Eigen::Vector2d squares = Eigen::Vector2d::Zero();
   double mass = 0.0;
-  for (double x = -6.0; x <= 6.0; x += 0.05) {
-    for (double y = -6.0; y <= 18.0; y += 0.05) {
+  const VectorXd across = VectorXd::LinSpaced(241, -6.0, 6.0);
+  const VectorXd along = VectorXd::LinSpaced(481, -6.0, 18.0);
+  for (const double x : across) {
+    for (const double y : along) {
       const Eigen::Vector2d p(x, y);
       const double weight = std::exp(likelihood.log_likelihood(problem.model(p))[0] +
                                      problem.space.prior.log_density(p)[0]);

@@ -2,7 +2,7 @@
 """How many forward runs other methods need on two small problems, and how good their answers are.
 
     peers.py [--problem NAME ...] [--method NAME ...] [--seeds 20] [--json FILE]
-    peers.py --problem NAME --score FILE [--against best-gaussian]
+    peers.py --problem NAME --score FILE [--against best-gaussian] [--corrected]
     peers.py --check
 
 The first form runs every method with every budget and seed, prints tables in Markdown and writes their
@@ -11,7 +11,7 @@ object for every seed, {"runs": n, "mean": [...], "std": [...], "covariance": [[
 other, or what `invar show DIR --json` prints. `covariance` may be missing (then there is no KL), and
 `budget`, a word or number, may be added: objects that share it make one row of the table. With
 `--against best-gaussian` errors are those against the optimum of Gaussian variational inference instead
-of the posterior. The third compares the models with known answers.
+of the posterior; with `--corrected` the moments of `invar` are those corrected with the runs' weights. The third compares the models with known answers.
 
 Needs numpy, scipy and emcee: on Debian python3-numpy, python3-scipy, python3-emcee.
 """
@@ -313,7 +313,7 @@ def measure(problem, wanted, seeds):
             "tables": tables}
 
 
-def read_answers(text):
+def read_answers(text, corrected=False):
     """The answers in a text of JSON objects, one after the other."""
     decoder = json.JSONDecoder()
     text = text.strip()
@@ -324,12 +324,15 @@ def read_answers(text):
             if found["posterior"] is None:
                 sys.exit("a campaign has no posterior yet")
             found = {"runs": found["evaluations"], **found["posterior"]}
+            if corrected:
+                found = {"runs": found["runs"], **{
+                    name: found["diagnostics"][f"corrected_{name}"] for name in ("mean", "std")}}
         yield found
 
 
-def score(problem, file):
+def score(problem, file, corrected):
     groups = {}
-    for found in read_answers(file.read_text()):
+    for found in read_answers(file.read_text(), corrected):
         groups.setdefault(found.get("budget", "all"), []).append(found)
     rows = [summary(problem, budget, answers) for budget, answers in groups.items()]
     print(markdown(rows))
@@ -394,6 +397,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--score", type=pathlib.Path)
     parser.add_argument("--against", choices=["posterior", "best-gaussian"], default="posterior")
+    parser.add_argument("--corrected", action="store_true")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if arguments.check:
@@ -406,7 +410,7 @@ def main():
         problem = PROBLEMS[names[0]]()
         if arguments.against == "best-gaussian":
             problem.mean, problem.covariance = problem.best_gaussian()
-        score(problem, arguments.score)
+        score(problem, arguments.score, arguments.corrected)
         return
     results = {"columns": COLUMNS, "seeds": arguments.seeds, "problems": {}}
     for name in names:
