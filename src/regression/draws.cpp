@@ -7,8 +7,7 @@ namespace invar::regression {
 
 Eigen::MatrixXd standard_points(const RegressionViOptions& options, const DrawKey& key,
                                 Eigen::Index dimension, Eigen::Index number) {
-  core::StreamKey stream{
-      .seed = options.random_seed, .iteration = key.number, .block = key.stream};
+  core::StreamKey stream{.seed = options.random_seed, .iteration = key.number, .block = key.stream};
   if (options.sampling_method == SamplingMethod::mc || dimension > core::max_sobol_dimension) {
     return core::standard_normals(stream, dimension, number);
   }

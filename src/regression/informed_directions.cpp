@@ -20,26 +20,48 @@ MatrixXd outside(const MatrixXd& basis, const MatrixXd& columns) {
   return rest;
 }
 
+namespace {
+
+struct LeftVectors {
+  MatrixXd vectors;  // d x min(c, d)
+  VectorXd values;
+};
+
+LeftVectors left_vectors(const MatrixXd& columns) {
+  const Index d = columns.rows();
+  const Index c = columns.cols();
+  if (c >= d) {
+    const Eigen::BDCSVD<MatrixXd> svd(columns, Eigen::ComputeThinU);
+    return {.vectors = svd.matrixU(), .values = svd.singularValues()};
+  }
+  const Eigen::HouseholderQR<MatrixXd> qr(columns);
+  const MatrixXd upper = qr.matrixQR().topRows(c).triangularView<Eigen::Upper>();
+  const Eigen::BDCSVD<MatrixXd> svd(upper, Eigen::ComputeThinU);
+  LeftVectors left{.vectors = MatrixXd::Zero(d, c), .values = svd.singularValues()};
+  left.vectors.topRows(c) = svd.matrixU();
+  left.vectors.applyOnTheLeft(qr.householderQ());
+  return left;
+}
+
+}  // namespace
+
+MatrixXd compressed(const MatrixXd& columns, double negligible) {
+  if (columns.cols() == 0) {
+    return columns;
+  }
+  const LeftVectors left = left_vectors(columns);
+  const Index rank = (left.values.array() > negligible).count();
+  return left.vectors.leftCols(rank) * left.values.head(rank).asDiagonal();
+}
+
 MatrixXd leading_directions(const MatrixXd& columns, const Truncation& truncation) {
   const Index d = columns.rows();
   const Index c = std::min(d, columns.cols());
   if (c == 0) {
     return MatrixXd(d, 0);
   }
-  MatrixXd left;
-  VectorXd values;
-  if (columns.cols() < d) {
-    const Eigen::HouseholderQR<MatrixXd> qr(columns);
-    const MatrixXd upper = qr.matrixQR().topRows(c).triangularView<Eigen::Upper>();
-    const Eigen::BDCSVD<MatrixXd> svd(upper, Eigen::ComputeThinU);
-    values = svd.singularValues();
-    left = qr.householderQ() * MatrixXd::Identity(d, c);
-    left = (left * svd.matrixU()).eval();
-  } else {
-    const Eigen::BDCSVD<MatrixXd> svd(columns, Eigen::ComputeThinU);
-    values = svd.singularValues();
-    left = svd.matrixU();
-  }
+  const LeftVectors left = left_vectors(columns);
+  const VectorXd& values = left.values;
   // tails[k]: what is left when k directions are kept.
   VectorXd tails = VectorXd::Zero(c + 1);
   for (Index k = c - 1; k >= 0; --k) {
@@ -50,7 +72,7 @@ MatrixXd leading_directions(const MatrixXd& columns, const Truncation& truncatio
          tails[rank] > (rank < truncation.most ? truncation.tail : truncation.rough_tail)) {
     ++rank;
   }
-  return left.leftCols(rank);
+  return left.vectors.leftCols(rank);
 }
 
 bool are_exhausted(const MatrixXd& draws, double tail) {

@@ -84,9 +84,10 @@ const Table<Options>& regression_vi_table() {
           "the most that one step may change the Gaussian, as a Kullback-Leibler "
           "divergence; none: max(1, d / 4)",
           "nats"),
-      options::integer("num_draws", &Options::num_draws, Range::between(1, 10'000'000),
-                       "draws of the Gaussian that are stored with the answer; beyond 500 parameters "
-                       "at most 100"),
+      options::integer(
+          "num_draws", &Options::num_draws, Range::between(1, 10'000'000),
+          "draws of the Gaussian that are stored with the answer; beyond 500 parameters "
+          "at most 100"),
       options::choice<Options, space::TransformMap>(
           "transform_map", &Options::transform_map,
           {{space::TransformMap::sigmoid, "sigmoid", {"logistic"}},

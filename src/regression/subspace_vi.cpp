@@ -34,6 +34,8 @@ constexpr double still = 1e-3;
 constexpr double explained = 0.3;
 /// Values alone tell all where a fit leaves no more than this share of the noise.
 constexpr double known = 1e-3;
+/// Parts of the residuals, in units of the noise, that no direction is kept for.
+constexpr double negligible = 1e-5;
 constexpr int most_bases = 6;
 /// The same without derivatives, which takes many small steps.
 constexpr int most_bases_by_values = 30;
@@ -170,25 +172,26 @@ MatrixXd SubspaceVi::reduced_jacobian(const method::Derivatives& found, const Ve
   return {};
 }
 
-/// The rows of all runs of a batch as columns, so that their Gram matrix is the mean of J^T J.
-MatrixXd SubspaceVi::jacobian_columns(const Told& told, const method::BatchResult& result) const {
-  std::vector<MatrixXd> blocks;
-  Index num_columns = 0;
+/// Columns outside a basis whose Gram matrix is the mean of J^T J there over the runs of a batch,
+/// up to what is negligible.
+MatrixXd SubspaceVi::jacobian_columns(const Told& told, const method::BatchResult& result,
+                                      const MatrixXd& known) const {
+  MatrixXd columns(frame_.dimension(), 0);
+  double count = 0.0;
   for (std::size_t i = 0; i < told.good.size(); ++i) {
     const auto& found = result.evaluations[static_cast<std::size_t>(told.good[i])].derivatives;
-    if (!found.is_empty()) {
-      blocks.push_back(rows(found, told.xi.col(static_cast<Index>(i))).transpose());
-      num_columns += blocks.back().cols();
+    if (found.is_empty()) {
+      continue;
     }
+    MatrixXd both = columns;
+    const MatrixXd more =
+        outside(known, rows(found, told.xi.col(static_cast<Index>(i))).transpose());
+    both.conservativeResize(Eigen::NoChange, columns.cols() + more.cols());
+    both.rightCols(more.cols()) = more;
+    columns = compressed(both, negligible);
+    count += 1.0;
   }
-  MatrixXd columns(frame_.dimension(), num_columns);
-  Index column = 0;
-  for (const MatrixXd& block : blocks) {
-    columns.middleCols(column, block.cols()) =
-        block / std::sqrt(static_cast<double>(blocks.size()));
-    column += block.cols();
-  }
-  return columns;
+  return columns / std::sqrt(std::max(count, 1.0));
 }
 
 /// Whether the outcome is one to learn from.
@@ -320,7 +323,8 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
   }
   const MatrixXd residuals = likelihood_.whitened_residuals(qois_);
   if (source_ == DerivativeSource::jacobian) {
-    basis_ = leading_directions(jacobian_columns(told, result), directions_kept);
+    basis_ = leading_directions(jacobian_columns(told, result, MatrixXd(frame_.dimension(), 0)),
+                                directions_kept);
     begin_inference(&result);
     return;
   }
@@ -534,7 +538,7 @@ void SubspaceVi::infer(const Told& told, const method::BatchResult& result, cons
 
 /// Directions that the derivatives of a batch show to be missing join the basis.
 bool SubspaceVi::enlarge(const Told& told, const method::BatchResult& result) {
-  return enlarge_by(outside(basis_, jacobian_columns(told, result)), &result);
+  return enlarge_by(jacobian_columns(told, result, basis_), &result);
 }
 
 /// Without derivatives, now and then: runs enough came since the last time.

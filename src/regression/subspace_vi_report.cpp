@@ -84,6 +84,25 @@ void SubspaceVi::report(Index num_asked, Index num_kept) {
   diagnostics_.std = std::move(moments.std);
 }
 
+/// From the Gaussian, a few at a time.
+MatrixXd SubspaceVi::draws() const {
+  constexpr Index at_once = 16;
+  const Index d = frame_.dimension();
+  const Gaussian& q = inner_->best();
+  MatrixXd drawn(d, d > most_written_out ? std::min<Index>(options_.num_draws, fewest_draws)
+                                         : options_.num_draws);
+  for (Index first = 0; first < drawn.cols(); first += at_once) {
+    const core::StreamKey key{.seed = options_.random_seed,
+                              .purpose = core::Purpose::posterior_draws,
+                              .iteration = static_cast<std::uint32_t>(first)};
+    const MatrixXd normals =
+        core::standard_normals(key, d, std::min(at_once, drawn.cols() - first));
+    drawn.middleCols(first, normals.cols()) = frame_.to_physical(
+        basis_ * q.points(basis_.transpose() * normals) + outside(basis_, normals));
+  }
+  return drawn;
+}
+
 std::optional<method::Posterior> SubspaceVi::posterior() const {
   auto inner = inner_ ? inner_->posterior() : std::nullopt;
   if (!inner) {
@@ -91,7 +110,6 @@ std::optional<method::Posterior> SubspaceVi::posterior() const {
   }
   const Index d = frame_.dimension();
   const Answer at = answer();
-  const Gaussian& q = inner_->best();
   const vi::PhysicalMoments moments = frame_.moments(at.mean, at.basis, at.excess);
   const vi::PhysicalMoments prior =
       frame_.moments(VectorXd::Zero(d), MatrixXd(d, 0), MatrixXd(0, 0));
@@ -108,13 +126,7 @@ std::optional<method::Posterior> SubspaceVi::posterior() const {
       .weights = std::move(inner->weights),
       .optimizer = {},
   };
-  const core::StreamKey key{.seed = options_.random_seed,
-                            .purpose = core::Purpose::posterior_draws};
-  const Index num_draws =
-      d > most_written_out ? std::min<Index>(options_.num_draws, fewest_draws) : options_.num_draws;
-  const MatrixXd normals = core::standard_normals(key, d, num_draws);
-  posterior.draws = frame_.to_physical(basis_ * q.points(basis_.transpose() * normals) +
-                                       outside(basis_, normals));
+  posterior.draws = draws();
   if (d <= most_written_out) {
     // The derivative of the map at the mean carries the correlation; the variances are exact.
     const MatrixXd identity = MatrixXd::Identity(d, d);

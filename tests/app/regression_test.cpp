@@ -61,6 +61,9 @@ TEST_F(Regression, ContinuesToTheBitAfterEveryRound) {
         Case{"lin", "",
              "{type: linear, matrix: [[1, 0.2, 0], [0, 1, 0.3], [0.1, 0, 1], [1, 1, 1], "
              "[1, 0, -1], [0, 1, 1]]}"},
+        Case{"products", ", family: low_rank, derivatives: products",
+             "{type: linear, matrix: [[1, 0.2, 0], [0, 1, 0.3], [0.1, 0, 1], [1, 1, 1], "
+             "[1, 0, -1], [0, 1, 1]]}"},
         Case{"turns", ", starts: 3, accuracy: 0.2", "{type: toy}"}}) {
     write_file(folder_ / "study.yaml", regression_study(keys, model));
     ASSERT_EQ(invar("run study.yaml --campaign whole-" + name).exit_code, 0);
@@ -172,6 +175,35 @@ TEST_F(Regression, SaysInWordsWhatWasFound) {
   EXPECT_TRUE(diagnostics.contains("k_hat"));
   EXPECT_TRUE(diagnostics.contains("corrected_mean"));
   EXPECT_EQ(invar("export told --to told.nc").exit_code, 0);
+}
+
+TEST_F(Regression, AnswersInTheDirectionsThatTheDataInform) {
+  write_file(folder_ / "study.yaml",
+             regression_study(", family: low_rank, derivatives: products",
+                              "{type: linear, matrix: [[1, 1, 0], [1, 1, 0], [2, 2, 0], "
+                              "[0, 0, 0], [1, 1, 0], [0.5, 0.5, 0]]}"));
+  ASSERT_EQ(invar("run study.yaml --campaign low").exit_code, 0);
+  const json found = shown("low");
+  EXPECT_EQ(found.at("stop_reason"), "accuracy");
+  EXPECT_EQ(found.at("posterior").at("diagnostics").at("num_informed_directions"), 1);
+  EXPECT_THAT(invar("show low").out, HasSubstr("the data inform 1 of 3 directions"));
+  EXPECT_EQ(found.at("reused").size(), 0U);
+  const ProgramResult rescored = invar("rescore low --study study.yaml");
+  EXPECT_EQ(rescored.exit_code, 0) << rescored.err;
+  const ProgramResult moved =
+      invar("rescore low --study study.yaml --set parameters.prior.std=0.6");
+  EXPECT_NE(moved.exit_code, 0);
+  EXPECT_THAT(moved.err, HasSubstr("the prior has changed"));
+  const ProgramResult exported = invar("export low --to " + (folder_ / "low.nc").string());
+  EXPECT_EQ(exported.exit_code, 0) << exported.err;
+  const ProgramResult again = invar("resume low --set parameters.prior.std=0.6");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(shown("low").at("stop_reason"), "accuracy");
+
+  const ProgramResult refused = invar("check study.yaml --set inference.reuse=low");
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err + refused.out, HasSubstr("inference.reuse"));
+  EXPECT_THAT(refused.err + refused.out, HasSubstr("low_rank"));
 }
 
 TEST_F(Regression, NamesKeysOfTheOtherMethod) {

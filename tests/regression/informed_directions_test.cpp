@@ -60,6 +60,16 @@ TEST(LeadingDirections, AreRougherWhereThereAreMany) {
             0);
 }
 
+TEST(Compressed, HasTheSameGramMatrixOfRows) {
+  VectorXd values(5);
+  values << 4.0, 2.0, 0.5, 1e-7, 1e-9;
+  const MatrixXd matrix = with_values(50, 9, values);
+  const MatrixXd fewer = compressed(matrix, 1e-5);
+  EXPECT_EQ(fewer.cols(), 3);
+  EXPECT_LE((fewer * fewer.transpose() - matrix * matrix.transpose()).norm(), 1e-12);
+  EXPECT_EQ(compressed(MatrixXd(7, 0), 0.1).cols(), 0);
+}
+
 TEST(AreExhausted, WhenTheLastDrawsBringNothingNew) {
   const MatrixXd mix = with_values(40, 60, VectorXd::LinSpaced(10, 5.0, 1.0));
   const MatrixXd draws = mix * normals(3, 60, 40);

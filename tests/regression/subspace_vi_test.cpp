@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "invar/core/error.hpp"
 #include "invar/core/random.hpp"
@@ -168,6 +169,31 @@ TEST_P(ManyParameters, TakeFewRunsWhereFewDirectionsAreInformed) {
   EXPECT_EQ(posterior->mean.size(), d);
   EXPECT_EQ(posterior->covariance.size(), 0);
   EXPECT_THAT(posterior->findings, Contains(HasSubstr("of 2000 directions")));
+}
+
+/// Bytes that are held.
+double held() {
+  const struct mallinfo2 now = mallinfo2();
+  return static_cast<double>(now.uordblks) + static_cast<double>(now.hblkhd);
+}
+
+TEST_P(ManyParameters, TakeMemoryForTheInformedDirectionsAlone) {
+  const Index d = 2000;
+  const Index r = 20;
+  const MatrixXd matrix = operator_of(
+      40, d, [](Index k) { return k < r ? 10.0 / (1.0 + static_cast<double>(k)) : 0.0; });
+  const Problem problem =
+      linear_problem(matrix, matrix * normals(6, d, 1), 0.01,
+                     space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)));
+  const double before = held();
+  double most = 0.0;
+  const auto solved = problem.solve({}, GetParam(), [&](const SubspaceVi& method) {
+    most = std::max(most, held() - before);
+    const auto posterior = method.posterior();
+    most = std::max(most, held() - before);
+  });
+  EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+  EXPECT_LE(most, 20.0 * static_cast<double>(d * r) * sizeof(double));
 }
 
 INSTANTIATE_TEST_SUITE_P(SubspaceVi, ManyParameters,

@@ -6,9 +6,9 @@ namespace invar::regression {
 
 /// Which directions to keep of many.
 struct Truncation {
-  double tail = 0.0;            // root of the sum of squares of what is left out, if it can be had
-  Eigen::Index most = 0;        // directions that may be had for it
-  double rough_tail = 0.0;      // beyond them, this has to do
+  double tail = 0.0;        // root of the sum of squares of what is left out, if it can be had
+  Eigen::Index most = 0;    // directions that may be had for it
+  double rough_tail = 0.0;  // beyond them, this has to do
   Eigen::Index most_ever = 0;
 };
 
@@ -18,6 +18,11 @@ struct Truncation {
 /// MPI:    Local.
 /// Cost:   O(d c^2) for c < d.
 Eigen::MatrixXd leading_directions(const Eigen::MatrixXd& columns, const Truncation& truncation);
+
+/// Fewer columns with the same Gram matrix of rows C C^T, up to singular values below `negligible`.
+///
+/// Shapes: columns d x c; result d x r, orthogonal.
+Eigen::MatrixXd compressed(const Eigen::MatrixXd& columns, double negligible);
 
 /// What is left of columns outside the span of an orthonormal basis.
 Eigen::MatrixXd outside(const Eigen::MatrixXd& basis, const Eigen::MatrixXd& columns);

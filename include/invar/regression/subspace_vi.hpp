@@ -108,7 +108,8 @@ class SubspaceVi : public RegressionMethod {
                                             const Eigen::MatrixXd& xi) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& xi, const method::BatchResult& result) const;
   [[nodiscard]] Eigen::MatrixXd jacobian_columns(const Told& told,
-                                                 const method::BatchResult& result) const;
+                                                 const method::BatchResult& result,
+                                                 const Eigen::MatrixXd& known) const;
   [[nodiscard]] bool is_usable(const method::Evaluation& evaluation) const;
   [[nodiscard]] std::vector<Eigen::MatrixXd> jacobians_of(const Drawn& drawn,
                                                           const method::BatchResult& result) const;
@@ -128,6 +129,7 @@ class SubspaceVi : public RegressionMethod {
   [[nodiscard]] Eigen::Index num_drawn_with_basis() const;
   bool enlarge_by_values();
   bool enlarge_by(const Eigen::MatrixXd& columns, const method::BatchResult* last);
+  [[nodiscard]] Eigen::MatrixXd draws() const;
   void load(const method::State& state);
   void report(Eigen::Index num_asked, Eigen::Index num_kept);
 
