@@ -55,9 +55,9 @@ std::string start_text(const Study& study) {
 
 std::string method_text(const Study& study) {
   if (study.method == campaign::InferenceMethod::regression_vi) {
-    return fmt::format("regression_vi: family {}, accuracy {}, {}, seed {}",
-                       value(study, "family"), value(study, "accuracy"),
-                       value(study, "sampling_method"), value(study, "random_seed"));
+    return fmt::format("regression_vi: family {}, accuracy {}, {}, seed {}", value(study, "family"),
+                       value(study, "accuracy"), value(study, "sampling_method"),
+                       value(study, "random_seed"));
   }
   const bool is_newton = value(study, "optimizer_method") == "newton";
   const std::string detail =

@@ -14,8 +14,8 @@ namespace invar::app {
 std::string show_text(const std::filesystem::path& directory);
 
 /// The same for programs: one JSON object with status, stop_reason, rounds, evaluations, failed,
-/// reused [{runs, origin}], posterior {names, mean, std, covariance, diagnostics, findings} or null, elbo, seconds, notes
-/// (files that could not be read, and why).
+/// reused [{runs, origin}], posterior {names, mean, std, covariance, diagnostics, findings} or
+/// null, elbo, seconds, notes (files that could not be read, and why).
 std::string show_json(const std::filesystem::path& directory);
 
 /// What the failed runs of a campaign have in common, for people.

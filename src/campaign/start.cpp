@@ -42,10 +42,9 @@ std::unique_ptr<method::Method> make_method(const Study& study, const fs::path& 
         start_of<regression::Start>(study, base, [&study](const method::State& state) {
           return regression::branch_start(state, study.space, study.regression_vi);
         });
-    return regression::make_regression_vi(study.space, study.observations, study.regression_vi,
-                                          {.start = start,
-                                           .reused = reused_runs(study, base, files),
-                                           .can = can});
+    return regression::make_regression_vi(
+        study.space, study.observations, study.regression_vi,
+        {.start = start, .reused = reused_runs(study, base, files), .can = can});
   }
   const auto start = start_of<vi::Start>(study, base, [&study](const method::State& state) {
     return vi::branch_start(state, study.space, study.run_vi);

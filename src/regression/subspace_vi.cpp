@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include <Eigen/Dense>
 #include <fmt/format.h>
 
 #include "invar/core/error.hpp"

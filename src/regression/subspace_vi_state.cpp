@@ -38,7 +38,7 @@ class Numbers {
   explicit Numbers(const VectorXd& all) : all_(all) {}
   MatrixXd take(Index rows, Index columns) {
     StateReader::require(next_ + rows * columns <= all_.size(), "drawn", "more numbers", "fewer");
-    const MatrixXd taken = all_.segment(next_, rows * columns).reshaped(rows, columns);
+    MatrixXd taken = all_.segment(next_, rows * columns).reshaped(rows, columns);
     next_ += rows * columns;
     return taken;
   }

@@ -81,9 +81,8 @@ Outcome solve(Problem& problem, const Settings& settings, int seed) {
   regression::RegressionViOptions options = settings.options;
   options.random_seed = static_cast<std::uint64_t>(seed);
   regression::RegressionVi method(problem.space, problem.observations, options, std::nullopt,
-                                  settings.uses_jacobians
-                                      ? regression::DerivativeSource::jacobian
-                                      : regression::DerivativeSource::none);
+                                  settings.uses_jacobians ? regression::DerivativeSource::jacobian
+                                                          : regression::DerivativeSource::none);
   Outcome outcome;
   while (method.stop_reason() == method::StopReason::none) {
     method.tell(evaluate(*problem.model, method.ask()));
