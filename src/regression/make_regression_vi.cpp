@@ -10,14 +10,8 @@ namespace {
 
 using Eigen::Index;
 
-/// More parameters than that make a full covariance unreasonable.
-constexpr Index most_with_full_covariance = 500;
 /// A whole Jacobian may take so many products.
 constexpr Index most_products = 16;
-
-bool has_bounds(const space::Bounds& bounds) {
-  return bounds.min().array().isFinite().any() || bounds.max().array().isFinite().any();
-}
 
 bool is_for_subspace(const space::Space& space, Index num_qois, FamilyChoice family,
                      DerivativeSource source, bool has_earlier_runs) {
@@ -25,9 +19,9 @@ bool is_for_subspace(const space::Space& space, Index num_qois, FamilyChoice fam
     return family == FamilyChoice::low_rank;
   }
   const bool can =
-      space.prior.family() == space::GaussianFamily::diagonal || !has_bounds(space.bounds);
+      space.prior.family() == space::GaussianFamily::diagonal || !space.bounds.has_any();
   const bool must =
-      family == FamilyChoice::automatic && space.dimension() > most_with_full_covariance;
+      family == FamilyChoice::automatic && space.dimension() > SubspaceVi::most_written_out;
   const bool saves_products = !has_earlier_runs && source == DerivativeSource::vector_jacobian &&
                               num_qois > most_products && space.dimension() > most_products;
   return can && (must || saves_products);

@@ -50,8 +50,8 @@ PriorFrame::PriorFrame(const space::Space& space)
     : mean_(space.prior.mean()),
       std_(space.prior.std()),
       low_((space.bounds.min() - mean_).cwiseQuotient(std_)),
-      high_((space.bounds.max() - mean_).cwiseQuotient(std_)) {
-  has_bounds_ = low_.array().isFinite().any() || high_.array().isFinite().any();
+      high_((space.bounds.max() - mean_).cwiseQuotient(std_)),
+      has_bounds_(space.bounds.has_any()) {
   if (space.prior.family() == space::GaussianFamily::multivariate) {
     if (has_bounds_) {
       throw Error(ErrorKind::config,

@@ -21,8 +21,6 @@ using method::StopReason;
 /// Batches of a climb that takes full steps are drawn from a wider Gaussian, of which a share
 /// exp(-widening) counts: the variance is larger by sqrt(2 widening / d).
 constexpr double widening = 0.7;
-/// Squares of residuals and Jacobians beyond this would leave nothing finite.
-constexpr double most_square = 1e150;
 
 Gaussian start_gaussian(const std::optional<Start>& start, const space::Space& space,
                         const space::Transform& transform, const PriorExpectation& prior) {

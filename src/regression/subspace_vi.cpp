@@ -31,18 +31,14 @@ constexpr Truncation directions_missing{
     .tail = 0.05, .most = 32, .rough_tail = 0.3, .most_ever = 128};
 /// Combinations of the QoIs that vary by less than this share of the noise are not looked at.
 constexpr double still = 1e-3;
-/// Without derivatives, the linear fit that gives the directions leaves this share of the noise.
-constexpr double explained = 0.3;
 /// Values alone tell all where a fit leaves no more than this share of the noise.
 constexpr double known = 1e-3;
 /// Parts of the residuals, in units of the noise, that no direction is kept for.
 constexpr double negligible = 1e-5;
+/// Bases that are tried, each with more directions.
 constexpr int most_bases = 6;
 /// The same without derivatives, which takes many small steps.
 constexpr int most_bases_by_values = 30;
-constexpr int most_empty = 3;
-/// Squares of residuals beyond this would leave nothing finite.
-constexpr double most_square = 1e150;
 
 }  // namespace
 
@@ -198,7 +194,7 @@ MatrixXd SubspaceVi::jacobian_columns(const Told& told, const method::BatchResul
 /// Whether the outcome is one to learn from.
 bool SubspaceVi::is_usable(const method::Evaluation& evaluation) const {
   return is_good(evaluation, likelihood_.num_qois()) &&
-         likelihood_.whitened_residuals(evaluation.qois).squaredNorm() < most_square;
+         likelihood_.whitened_residuals(evaluation.qois).squaredNorm() < RegressionVi::most_square;
 }
 
 SubspaceVi::Told SubspaceVi::take(const MatrixXd& xi, const method::BatchResult& result) const {
@@ -294,7 +290,7 @@ void SubspaceVi::keep_to_the_limit() {
   if (purpose_ == Purpose::probing && stop_ == StopReason::none && round_ > 0 &&
       num_evaluations_ + next_size_ > options_.max_evaluations) {
     if (xi_.cols() > 0) {
-      begin_by_values();
+      begin_by_values(fit_values());
     } else {
       stop_ = StopReason::max_evaluations;
     }
@@ -309,7 +305,7 @@ void SubspaceVi::keep_to_the_limit() {
 /// After runs at the start: more of them, a run with products, or inference.
 void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
   num_empty_ = told.good.empty() ? num_empty_ + 1 : 0;
-  if (num_empty_ >= most_empty) {
+  if (num_empty_ >= Climb::most_empty) {
     stop_ = StopReason::too_many_failures;
     return;
   }
@@ -322,7 +318,6 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     stop_ = StopReason::max_evaluations;
     return;
   }
-  const MatrixXd residuals = likelihood_.whitened_residuals(qois_);
   if (source_ == DerivativeSource::jacobian) {
     basis_ = leading_directions(jacobian_columns(told, result, MatrixXd(frame_.dimension(), 0)),
                                 directions_kept);
@@ -330,7 +325,8 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   if (source_ == DerivativeSource::vector_jacobian && left > 0) {
-    if (!are_exhausted(residuals, still) && xi_.cols() < most_probes() && left > more) {
+    if (!are_exhausted(likelihood_.whitened_residuals(qois_), still) &&
+        xi_.cols() < most_probes() && left > more) {
       next_size_ = more;
       return;
     }
@@ -338,15 +334,14 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     begin_sketch();
     return;
   }
-  const Samples samples{.z = xi_, .weights = VectorXd::Ones(xi_.cols()), .values = residuals};
-  const Fit fit = fit_polynomial(samples, Degree::linear);
+  const Fit fit = fit_values();
   const double error = std::sqrt(fit.left_out.cwiseAbs2().mean());
   const Index doubled = std::min(xi_.cols(), most_probes() - xi_.cols());
-  if (error > explained && doubled > 0 && left >= 2 * doubled) {
+  if (error > RegressionVi::explained && doubled > 0 && left >= 2 * doubled) {
     next_size_ = doubled;
     return;
   }
-  begin_by_values();
+  begin_by_values(fit);
 }
 
 /// So many runs at the start show all that such runs can show.
@@ -386,12 +381,12 @@ void SubspaceVi::begin_sketch() {
 void SubspaceVi::sketch(const Told& told, const method::BatchResult& result) {
   const bool has_failed = told.good.empty() || result.evaluations.front().derivatives.is_empty();
   num_empty_ = has_failed ? num_empty_ + 1 : 0;
-  if (has_failed && num_empty_ < most_empty && num_evaluations_ < options_.max_evaluations) {
+  if (has_failed && num_empty_ < Climb::most_empty && num_evaluations_ < options_.max_evaluations) {
     begin_sketch();
     return;
   }
   if (has_failed) {
-    begin_by_values();
+    begin_by_values(fit_values());
     return;
   }
   const method::Derivatives& found = result.evaluations.front().derivatives;
@@ -404,12 +399,17 @@ void SubspaceVi::sketch(const Told& told, const method::BatchResult& result) {
   }
 }
 
-/// The directions of a linear fit of all runs.
-void SubspaceVi::begin_by_values() {
+/// A linear fit of all runs.
+Fit SubspaceVi::fit_values() const {
   const Samples samples{.z = xi_,
                         .weights = VectorXd::Ones(xi_.cols()),
                         .values = likelihood_.whitened_residuals(qois_)};
-  basis_ = leading_directions(fit_polynomial(samples, Degree::linear).map.slope, directions_kept);
+  return fit_polynomial(samples, Degree::linear);
+}
+
+/// With the directions of such a fit.
+void SubspaceVi::begin_by_values(const Fit& fit) {
+  basis_ = leading_directions(fit.map.slope, directions_kept);
   begin_inference(nullptr);
 }
 
@@ -482,7 +482,8 @@ void SubspaceVi::begin_inference(const method::BatchResult* last, bool needs_der
     uses_derivatives_ = true;
     inner_ = make_inner(last);
   }
-  if (error < (uses_derivatives_ ? known : explained) && inner_->stage() == Stage::exploring) {
+  if (error < (uses_derivatives_ ? known : RegressionVi::explained) &&
+      inner_->stage() == Stage::exploring) {
     inner_->go_on_from(inner_->proposal());
   }
   stop_ = inner_->stop_reason();

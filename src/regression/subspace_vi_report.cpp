@@ -20,8 +20,7 @@ using Eigen::VectorXd;
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// More than so many parameters have no covariance written out, and fewer draws.
-constexpr Index most_written_out = 500;
+/// Where the covariance is not written out.
 constexpr Index fewest_draws = 100;
 
 /// C of the covariance I + B C B^T.

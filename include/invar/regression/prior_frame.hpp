@@ -59,7 +59,7 @@ class PriorFrame {
   Eigen::VectorXd mean_, std_;
   Eigen::MatrixXd lower_;       // of correlated parameters; empty without
   Eigen::VectorXd low_, high_;  // bounds in prior standard deviations from the mean
-  bool has_bounds_ = false;
+  bool has_bounds_;
 };
 
 }  // namespace invar::regression

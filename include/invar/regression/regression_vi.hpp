@@ -103,6 +103,11 @@ enum class Stage { exploring, gauss_newton, climbing, correcting };
 /// Cost:   of a round: the fits, `fit_polynomial`, and some dozen ascent steps of O(d^3 m).
 class RegressionVi : public RegressionMethod {
  public:
+  /// A fit explains the runs at the start when it leaves this share of the noise.
+  static constexpr double explained = 0.3;
+  /// Squares of residuals and Jacobians beyond this would leave nothing finite.
+  static constexpr double most_square = 1e150;
+
   /// @param start         where the first runs are drawn; the prior when not given
   /// @param source        what Jacobians are learned from; by products with the unit vectors
   /// @throws Error(config)  when an option is out of its range
@@ -183,9 +188,6 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::Index next_size() const;
 
  private:
-  /// A fit explains the runs at the start when it leaves this share of the noise.
-  static constexpr double explained = 0.3;
-
   struct Sizes {
     Eigen::Index first = 0;      // of the first batch
     Eigen::Index most = 0;       // drawn from the start in all

@@ -10,6 +10,7 @@
 
 #include "invar/method/method.hpp"
 #include "invar/regression/derivative_source.hpp"
+#include "invar/regression/polynomial_fit.hpp"
 #include "invar/regression/prior_frame.hpp"
 #include "invar/regression/regression_method.hpp"
 #include "invar/regression/regression_vi.hpp"
@@ -38,6 +39,10 @@ namespace invar::regression {
 /// Cost:   of a round: O(d r n), and that of `RegressionVi` with r parameters.
 class SubspaceVi : public RegressionMethod {
  public:
+  /// More parameters make a full covariance unreasonable: it is not written out, and draws are
+  /// fewer.
+  static constexpr Eigen::Index most_written_out = 500;
+
   /// @param start   where the first runs are drawn; the prior when not given
   /// @throws Error(config)  when correlated parameters have bounds, or an option is out of range
   SubspaceVi(const space::Space& space, const space::Observations& observations,
@@ -120,7 +125,8 @@ class SubspaceVi : public RegressionMethod {
   void find_row_space();
   void begin_sketch();
   void sketch(const Told& told, const method::BatchResult& result);
-  void begin_by_values();
+  [[nodiscard]] Fit fit_values() const;
+  void begin_by_values(const Fit& fit);
   void begin_inference(const method::BatchResult* last, bool needs_derivatives = false);
   [[nodiscard]] std::unique_ptr<RegressionVi> make_inner(const method::BatchResult* last) const;
   void infer(const Told& told, const method::BatchResult& result, const Eigen::MatrixXd& xi);
