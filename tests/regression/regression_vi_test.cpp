@@ -18,6 +18,7 @@
 
 #include "invar/core/error.hpp"
 #include "invar/core/random.hpp"
+#include "regression/problem.hpp"
 
 namespace invar::regression {
 namespace {
@@ -28,59 +29,6 @@ using Eigen::VectorXd;
 using method::StopReason;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-/// A model as a function, with its derivatives where it has them.
-struct Problem {
-  space::Space space;
-  space::Observations observations;
-  std::function<VectorXd(const VectorXd&)> model;
-  std::function<MatrixXd(const VectorXd&)> jacobian = {};
-
-  [[nodiscard]] method::BatchResult evaluate(const method::Batch& batch) const {
-    method::BatchResult result;
-    for (Index i = 0; i < batch.points.cols(); ++i) {
-      method::Evaluation evaluation;
-      evaluation.qois = model(batch.points.col(i));
-      if (!evaluation.qois.allFinite()) {
-        evaluation.status = method::Status::non_finite;
-      } else if (batch.wanted_of(i).jacobian) {
-        evaluation.derivatives.jacobian = jacobian(batch.points.col(i));
-      }
-      result.evaluations.push_back(std::move(evaluation));
-    }
-    return result;
-  }
-
-  [[nodiscard]] RegressionVi method(const RegressionViOptions& options) const {
-    return {space, observations, options, std::nullopt,
-            jacobian ? DerivativeSource::jacobian : DerivativeSource::none};
-  }
-
-  /// Runs to the end; gives the method.
-  [[nodiscard]] std::unique_ptr<const RegressionVi> solve(
-      const RegressionViOptions& options) const {
-    auto method = std::make_unique<RegressionVi>(
-        space, observations, options, std::nullopt,
-        jacobian ? DerivativeSource::jacobian : DerivativeSource::none);
-    while (method->stop_reason() == StopReason::none) {
-      method->tell(evaluate(method->ask()));
-    }
-    return method;
-  }
-};
-
-space::Space make_space(const space::Prior& prior, const space::Bounds& bounds) {
-  space::Space space{.names = {}, .units = {}, .prior = prior, .bounds = bounds};
-  for (Index j = 0; j < prior.dimension(); ++j) {
-    space.names.push_back(fmt::format("p{}", j));
-    space.units.emplace_back();
-  }
-  return space;
-}
-
-space::Space make_space(const VectorXd& mean, const VectorXd& std) {
-  return make_space(space::Prior::diagonal(mean, std), space::Bounds::none(mean.size()));
-}
 
 Problem linear_problem(const MatrixXd& matrix, const VectorXd& values, const VectorXd& variances,
                        const VectorXd& prior_mean, const VectorXd& prior_std) {

@@ -13,6 +13,7 @@
 #include "invar/core/error.hpp"
 #include "invar/core/random.hpp"
 #include "invar/regression/regression_vi.hpp"
+#include "regression/problem.hpp"
 
 namespace invar::regression {
 namespace {
@@ -201,32 +202,6 @@ TEST(EarlierRuns, AreRefusedWhenTheirStateIsWrong) {
       Error);
 }
 
-/// A model as a function.
-struct Problem {
-  space::Space space;
-  space::Observations observations;
-  std::function<VectorXd(const VectorXd&)> model;
-  std::function<MatrixXd(const VectorXd&)> jacobian = {};
-  int num_runs_per_failure = 0;  // every so many runs one fails; 0: none
-
-  [[nodiscard]] method::BatchResult evaluate(const method::Batch& batch) const {
-    method::BatchResult result;
-    for (Index i = 0; i < batch.points.cols(); ++i) {
-      method::Evaluation evaluation;
-      if (num_runs_per_failure > 0 && (batch.first_id + i) % num_runs_per_failure == 0) {
-        evaluation.status = method::Status::crashed;
-      } else {
-        evaluation.qois = model(batch.points.col(i));
-        if (batch.wanted_of(i).jacobian) {
-          evaluation.derivatives.jacobian = jacobian(batch.points.col(i));
-        }
-      }
-      result.evaluations.push_back(std::move(evaluation));
-    }
-    return result;
-  }
-};
-
 /// A campaign without a directory.
 class Campaign {
  public:
@@ -240,9 +215,8 @@ class Campaign {
   }
 
   [[nodiscard]] std::unique_ptr<RegressionVi> make() const {
-    auto made = std::make_unique<RegressionVi>(
-        problem_->space, problem_->observations, options_, start_,
-        problem_->jacobian ? DerivativeSource::jacobian : DerivativeSource::none);
+    auto made = std::make_unique<RegressionVi>(problem_->space, problem_->observations, options_,
+                                               start_, problem_->source());
     if (!earlier_.empty()) {
       made->reuse(earlier_);
     }
@@ -281,19 +255,6 @@ class Campaign {
   method::RecordedRounds told_;
   std::vector<MatrixXd> points_;
 };
-
-space::Space make_space(const space::Prior& prior, const space::Bounds& bounds) {
-  space::Space space{.names = {}, .units = {}, .prior = prior, .bounds = bounds};
-  for (Index j = 0; j < prior.dimension(); ++j) {
-    space.names.push_back(fmt::format("p{}", j));
-    space.units.emplace_back();
-  }
-  return space;
-}
-
-space::Space make_space(const VectorXd& mean, const VectorXd& std) {
-  return make_space(space::Prior::diagonal(mean, std), space::Bounds::none(mean.size()));
-}
 
 MatrixXd some_matrix() {
   return core::standard_normals({.seed = 3, .purpose = core::Purpose::test}, 9, 5);

@@ -14,6 +14,7 @@
 #include "invar/core/random.hpp"
 #include "invar/method/state_reader.hpp"
 #include "invar/regression/make_regression_vi.hpp"
+#include "regression/problem.hpp"
 
 namespace invar::regression {
 namespace {
@@ -34,56 +35,17 @@ MatrixXd orthonormal(std::uint64_t seed, Index rows, Index columns) {
          MatrixXd::Identity(rows, columns);
 }
 
-/// A model with all derivatives, as functions.
-struct Problem {
-  space::Space space;
-  space::Observations observations;
-  std::function<VectorXd(const VectorXd&)> model;
-  std::function<MatrixXd(const VectorXd&)> jacobian;
-
-  [[nodiscard]] method::BatchResult evaluate(const method::Batch& batch) const {
-    method::BatchResult result;
-    for (Index i = 0; i < batch.points.cols(); ++i) {
-      const VectorXd theta = batch.points.col(i);
-      method::Evaluation evaluation;
-      evaluation.qois = model(theta);
-      const method::WantedDerivatives& wanted = batch.wanted_of(i);
-      if (!wanted.is_empty()) {
-        const MatrixXd j = jacobian(theta);
-        if (wanted.jacobian) {
-          evaluation.derivatives.jacobian = j;
-        }
-        if (wanted.directions.size() > 0) {
-          evaluation.derivatives.jacobian_vectors = j * wanted.directions;
-        }
-        if (wanted.weights.size() > 0) {
-          evaluation.derivatives.vector_jacobians = j.transpose() * wanted.weights;
-        }
-      }
-      result.evaluations.push_back(std::move(evaluation));
-    }
-    return result;
+/// Runs to the end, with a look after every round; gives the method.
+std::unique_ptr<SubspaceVi> solve(
+    const Problem& problem, const RegressionViOptions& options, DerivativeSource source,
+    const std::function<void(const SubspaceVi&)>& look = [](const SubspaceVi&) {}) {
+  auto method = std::make_unique<SubspaceVi>(problem.space, problem.observations, options,
+                                             std::nullopt, source);
+  while (method->stop_reason() == StopReason::none) {
+    method->tell(problem.evaluate(method->ask()));
+    look(*method);
   }
-
-  [[nodiscard]] std::unique_ptr<SubspaceVi> solve(
-      const RegressionViOptions& options, DerivativeSource source,
-      const std::function<void(const SubspaceVi&)>& look = [](const SubspaceVi&) {}) const {
-    auto method = std::make_unique<SubspaceVi>(space, observations, options, std::nullopt, source);
-    while (method->stop_reason() == StopReason::none) {
-      method->tell(evaluate(method->ask()));
-      look(*method);
-    }
-    return method;
-  }
-};
-
-space::Space make_space(const space::Prior& prior, const space::Bounds& bounds) {
-  space::Space space{.names = {}, .units = {}, .prior = prior, .bounds = bounds};
-  for (Index j = 0; j < prior.dimension(); ++j) {
-    space.names.push_back(fmt::format("p{}", j));
-    space.units.emplace_back();
-  }
-  return space;
+  return method;
 }
 
 Problem linear_problem(const MatrixXd& matrix, const VectorXd& values, double variance,
@@ -144,7 +106,7 @@ TEST(SubspaceVi, FindsAnIllPosedPosteriorByProducts) {
     const Problem problem =
         linear_problem(matrix, matrix * normals(6, d, 1), 1e-6,
                        space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)));
-    const auto solved = problem.solve({}, DerivativeSource::vector_jacobian);
+    const auto solved = solve(problem, {}, DerivativeSource::vector_jacobian);
     EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
     EXPECT_LE(kl_to_linear_posterior(matrix, problem, solved->answer()), 1e-6);
     EXPECT_LE(solved->num_evaluations() + solved->num_products(), 2 * (rank + 10));
@@ -160,7 +122,7 @@ TEST_P(ManyParameters, TakeFewRunsWhereFewDirectionsAreInformed) {
   const Problem problem = linear_problem(
       matrix, matrix * normals(6, d, 1), 0.01,
       space::Prior::diagonal(VectorXd::Constant(d, 0.5), VectorXd::LinSpaced(d, 0.5, 2.0)));
-  const auto solved = problem.solve({}, GetParam());
+  const auto solved = solve(problem, {}, GetParam());
   EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
   EXPECT_LE(kl_to_linear_posterior(matrix, problem, solved->answer()), 1e-3);
   EXPECT_LE(solved->num_evaluations() + solved->num_products(), 80);
@@ -187,7 +149,7 @@ TEST_P(ManyParameters, TakeMemoryForTheInformedDirectionsAlone) {
                      space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)));
   const double before = held();
   double most = 0.0;
-  const auto solved = problem.solve({}, GetParam(), [&](const SubspaceVi& method) {
+  const auto solved = solve(problem, {}, GetParam(), [&](const SubspaceVi& method) {
     most = std::max(most, held() - before);
     const auto posterior = method.posterior();
     most = std::max(most, held() - before);
@@ -252,7 +214,7 @@ TEST_P(CurvedProblem, HasTheAnswerOfTheFullFamily) {
   while (full.stop_reason() == StopReason::none) {
     full.tell(problem.evaluate(full.ask()));
   }
-  const auto solved = problem.solve({.family = FamilyChoice::low_rank}, GetParam());
+  const auto solved = solve(problem, {.family = FamilyChoice::low_rank}, GetParam());
   EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
   EXPECT_LE(kl_divergence(whole(solved->answer()), full.best()), 0.05);
   EXPECT_NEAR(solved->posterior()->elbo, full.posterior()->elbo, 0.05);
@@ -342,7 +304,7 @@ TEST(SubspaceVi, WithoutDerivativesALinearProblemTakesTwiceAsManyRunsAsParameter
   const Problem problem =
       linear_problem(matrix, matrix * normals(6, d, 1), 0.01,
                      space::Prior::diagonal(VectorXd::Zero(d), VectorXd::LinSpaced(d, 0.5, 2.0)));
-  const auto solved = problem.solve({.family = FamilyChoice::low_rank}, DerivativeSource::none);
+  const auto solved = solve(problem, {.family = FamilyChoice::low_rank}, DerivativeSource::none);
   EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
   EXPECT_LE(solved->num_evaluations(), 2 * (d + 2));
   EXPECT_LE(kl_to_linear_posterior(matrix, problem, solved->answer()), 1e-6);
@@ -356,8 +318,8 @@ TEST(SubspaceVi, GivesThePosteriorOfTheParameters) {
   const VectorXd prior_mean = VectorXd::LinSpaced(d, -1.0, 1.0);
   const Problem problem = linear_problem(matrix, matrix * normals(6, d, 1), 0.25,
                                          space::Prior::multivariate(prior_mean, prior_covariance));
-  const auto solved = problem.solve({.family = FamilyChoice::low_rank, .num_draws = 20000},
-                                    DerivativeSource::vector_jacobian);
+  const auto solved = solve(problem, {.family = FamilyChoice::low_rank, .num_draws = 20000},
+                            DerivativeSource::vector_jacobian);
   const MatrixXd precision = prior_covariance.inverse() + matrix.transpose() * matrix / 0.25;
   const MatrixXd covariance = precision.inverse();
   const VectorXd mean = covariance * (matrix.transpose() * problem.observations.values / 0.25 +
@@ -400,7 +362,7 @@ TEST(SubspaceVi, GoesOnUnderChangedDataAndBeginsAgainUnderAnotherPrior) {
   while (goes_on.stop_reason() == StopReason::none) {
     goes_on.tell(changed.evaluate(goes_on.ask()));
   }
-  const auto anew = changed.solve(options, DerivativeSource::vector_jacobian);
+  const auto anew = solve(changed, options, DerivativeSource::vector_jacobian);
   EXPECT_LE(kl_divergence(whole(goes_on.answer()), whole(anew->answer())), 0.05);
   EXPECT_LE(goes_on.num_evaluations() - num_before, 2 * anew->num_evaluations());
 
@@ -414,9 +376,10 @@ TEST(SubspaceVi, GoesOnUnderChangedDataAndBeginsAgainUnderAnotherPrior) {
   while (again.stop_reason() == StopReason::none) {
     again.tell(moved.evaluate(again.ask()));
   }
-  EXPECT_LE(kl_divergence(whole(again.answer()),
-                          whole(moved.solve(options, DerivativeSource::vector_jacobian)->answer())),
-            0.05);
+  EXPECT_LE(
+      kl_divergence(whole(again.answer()),
+                    whole(solve(moved, options, DerivativeSource::vector_jacobian)->answer())),
+      0.05);
 }
 
 TEST(SubspaceVi, AnswersFromTheFewRunsThatItMayMake) {
@@ -426,7 +389,7 @@ TEST(SubspaceVi, AnswersFromTheFewRunsThatItMayMake) {
          {DerivativeSource::none, DerivativeSource::jacobian, DerivativeSource::vector_jacobian,
           DerivativeSource::jacobian_vector}) {
       const auto solved =
-          problem.solve({.family = FamilyChoice::low_rank, .max_evaluations = runs}, source);
+          solve(problem, {.family = FamilyChoice::low_rank, .max_evaluations = runs}, source);
       EXPECT_LE(solved->num_evaluations(), runs);
       if (runs > 2) {
         ASSERT_TRUE(solved->posterior().has_value()) << runs << derivative_source_name(source);
@@ -466,7 +429,7 @@ TEST(SubspaceVi, StartsWhereItIsTold) {
   }
   EXPECT_EQ(method.stop_reason(), StopReason::accuracy);
   EXPECT_LE(kl_divergence(whole(method.answer()),
-                          whole(problem.solve({}, DerivativeSource::vector_jacobian)->answer())),
+                          whole(solve(problem, {}, DerivativeSource::vector_jacobian)->answer())),
             0.05);
 }
 
@@ -529,7 +492,7 @@ TEST(SubspaceVi, GoesOnUnderAnotherNoise) {
     goes_on.tell(changed.evaluate(goes_on.ask()));
   }
   EXPECT_EQ(goes_on.stop_reason(), StopReason::accuracy);
-  const auto anew = changed.solve({}, DerivativeSource::vector_jacobian);
+  const auto anew = solve(changed, {}, DerivativeSource::vector_jacobian);
   EXPECT_LE(kl_divergence(whole(goes_on.answer()), whole(anew->answer())), 0.05);
 }
 
@@ -573,7 +536,7 @@ TEST(SubspaceVi, SketchesAgainWhereTheRunWithProductsFails) {
   }
   EXPECT_EQ(num_failed, 2);
   EXPECT_EQ(method.stop_reason(), StopReason::accuracy);
-  const auto untroubled = problem.solve({}, DerivativeSource::vector_jacobian);
+  const auto untroubled = solve(problem, {}, DerivativeSource::vector_jacobian);
   EXPECT_LE(kl_divergence(whole(method.answer()), whole(untroubled->answer())), 0.05);
 }
 
@@ -585,7 +548,8 @@ TEST(SubspaceVi, HasTheEvidenceOfTheFullFamilyWhereThereAreBounds) {
   Problem problem = linear_problem(matrix, matrix * VectorXd::Constant(d, 0.8), 0.04,
                                    space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)));
   problem.space.bounds = space::Bounds(low, high);
-  const auto solved = problem.solve({.family = FamilyChoice::low_rank}, DerivativeSource::jacobian);
+  const auto solved =
+      solve(problem, {.family = FamilyChoice::low_rank}, DerivativeSource::jacobian);
   RegressionVi full(problem.space, problem.observations, {}, std::nullopt,
                     DerivativeSource::jacobian);
   while (full.stop_reason() == StopReason::none) {
