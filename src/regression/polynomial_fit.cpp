@@ -418,6 +418,7 @@ Fit fit_values(const Samples& samples, Degree degree) {
   }
   finish(samples, fit);
   fit.left_out = left_out.transpose() * data.roots.cwiseInverse().asDiagonal();
+  fit.errors = fit.left_out.cwiseAbs2().colwise().mean();
   return fit;
 }
 
@@ -452,6 +453,7 @@ Fit fit_jacobians(const Samples& samples, Degree degree) {
   const VectorXd mean = flat.transpose() * samples.weights / samples.weights.sum();
   fit.map.slope = mean.reshaped(d, m);
   fit.slope_variance = HUGE_VAL;  // slopes are not shrunk
+  fit.errors = (flat.rowwise() - mean.transpose()).rowwise().squaredNorm() / static_cast<double>(m);
   if (degree == Degree::quadratic && n > 1) {
     const Centred data = centre(samples.z, samples.weights, flat);
     const double signal = data.values.squaredNorm() / static_cast<double>(data.values.size());
@@ -465,6 +467,8 @@ Fit fit_jacobians(const Samples& samples, Degree degree) {
         fit.map.slope.col(k) -= fit.map.curvature_of(k) * middle;
       }
       fit.curvature_variance = linear.slope_variance;
+      fit.errors = linear.left_out.rowwise().squaredNorm().cwiseQuotient(samples.weights) /
+                   static_cast<double>(m);
     }
   }
   finish(samples, fit);

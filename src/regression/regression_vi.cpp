@@ -95,7 +95,8 @@ RegressionVi::Sizes RegressionVi::sizes() const {
     sizes.first = d + 2 + std::min<Index>(d + 2, 16);
     sizes.most = options_.first_sample_size.value_or(static_cast<int>(16 * (d + 2)));
     sizes.usual = options_.sample_size.value_or(static_cast<int>(2 * (d + 2)));
-    sizes.unsettled = options_.sample_size.value_or(static_cast<int>(4 * (d + 2)));
+    sizes.unsettled = options_.sample_size.value_or(
+        static_cast<int>(2 * (d + 2) + std::min<Index>(2 * (d + 2), 16)));
     sizes.checks = std::min<Index>(sizes.usual, std::max<Index>(4, (d + 2) / 16));
   }
   sizes.first = std::min(sizes.first, sizes.most);

@@ -176,8 +176,10 @@ void RegressionVi::end_search(Climb& climb) const {
 
 /// A step, from all runs.
 void RegressionVi::step(Climb& at) {
-  const SurrogateOptions fitted{.is_tilted = !runs_.has_jacobians() && !at.has_settled(),
-                                .uses_jacobians = runs_.has_jacobians()};
+  // A tilted fit is biased: not near the end, nor once a step has not kept its promise.
+  const SurrogateOptions fitted{
+      .is_tilted = !runs_.has_jacobians() && !at.has_settled() && at.radius >= widest_radius(),
+      .uses_jacobians = runs_.has_jacobians()};
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
   const double narrowest = std::min(least_radius, widest_radius());
@@ -187,10 +189,10 @@ void RegressionVi::step(Climb& at) {
     const Gaussian old = seen_from(at.q, *at.before);
     const double gain =
         now.elbo(standard, now.log_joint(standard)) - now.elbo(old, now.log_joint(old));
-    const double ratio = gain / std::max(at.promised_gain, 1e-12);
-    if (ratio > 0.7) {
+    const double possible = gain + 2.0 * surrogate_->elbo_error();
+    if (gain > 0.4 * at.promised_gain) {
       at.radius = std::max(at.radius, std::min(2.0 * at.radius, widest_radius()));
-    } else if (ratio < 0.25) {
+    } else if (possible < 0.25 * at.promised_gain) {
       at.radius = std::max(0.5 * at.radius, narrowest);
     }
     if (gain < -std::max(1.0, 3.0 * surrogate_->elbo_error())) {

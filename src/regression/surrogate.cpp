@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
+
+#include <Eigen/Dense>
 
 #include "invar/core/error.hpp"
 
@@ -21,8 +24,13 @@ constexpr Index most_runs = 1500;
 /// The most numbers of curvatures, and the most products that one ascent step takes with them.
 constexpr double most_curvatures = 2e7;
 constexpr double most_products = 4e8;
-/// A fit of Jacobians needs so many runs.
+/// A fit of Jacobians needs so many runs; flatter weights bring no more than this times d of them
+/// into it, and only while every doubling takes this share off the error.
 constexpr double runs_with_jacobians = 16.0;
+constexpr double enough_per_dimension = 4.0;
+constexpr double least_improvement = 0.05;
+/// Residuals that are fitted better than this are known, in units of the noise.
+constexpr double negligible = 1e-3;
 
 /// The largest power in [0, 1] of `factor` that, added to the log weights, keeps their effective
 /// sample size at `least`.
@@ -45,6 +53,13 @@ double largest_power(const VectorXd& log_weights, const VectorXd& factor, double
   return low;
 }
 
+/// A power of the weights of which that many runs count.
+VectorXd flattened(const VectorXd& log_weights, double size) {
+  const double most = 0.999 * static_cast<double>(log_weights.size());
+  return log_weights *
+         largest_power(VectorXd::Zero(log_weights.size()), log_weights, std::min(size, most));
+}
+
 std::vector<Index> usable(const Runs& runs, const SurrogateOptions& options) {
   std::vector<Index> all;
   all.reserve(static_cast<std::size_t>(runs.size()));
@@ -64,37 +79,23 @@ std::vector<Index> usable(const Runs& runs, const SurrogateOptions& options) {
   return half;
 }
 
-struct Weighted {
-  std::vector<Index> runs;
-  VectorXd weights;
-};
-
 /// The runs that matter, at most `most_runs` of them.
-Weighted heavy(const std::vector<Index>& runs, const VectorXd& log_weights) {
-  const double largest = log_weights.maxCoeff();
-  const double least = largest + std::log(least_weight);
-  std::vector<std::size_t> order(runs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+std::vector<Index> heavy(const VectorXd& log_weights) {
+  const double least = log_weights.maxCoeff() + std::log(least_weight);
+  std::vector<Index> order(static_cast<std::size_t>(log_weights.size()));
+  std::iota(order.begin(), order.end(), Index{0});
   if (log_weights.size() > most_runs) {
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return log_weights[static_cast<Index>(a)] > log_weights[static_cast<Index>(b)];
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index a, Index b) { return log_weights[a] > log_weights[b]; });
     order.resize(static_cast<std::size_t>(most_runs));
     std::sort(order.begin(), order.end());
   }
-  Weighted chosen;
-  std::vector<double> weights;
-  chosen.runs.reserve(order.size());
-  weights.reserve(order.size());
-  for (const std::size_t i : order) {
-    const double log_weight = log_weights[static_cast<Index>(i)];
-    if (log_weight >= least) {
-      chosen.runs.push_back(runs[i]);
-      weights.push_back(std::exp(log_weight - largest));
-    }
-  }
-  chosen.weights = Eigen::Map<VectorXd>(weights.data(), static_cast<Index>(weights.size()));
-  return chosen;
+  std::erase_if(order, [&](Index i) { return log_weights[i] < least; });
+  return order;
+}
+
+double weighted_mean(const VectorXd& values, const VectorXd& weights) {
+  return values.dot(weights) / weights.sum();
 }
 
 /// The derivatives of the log-likelihood that the residuals' fit leaves, with respect to z: a
@@ -112,8 +113,89 @@ std::vector<MatrixXd> remaining_gradients(const Samples& samples, const Fit& fit
   return gradients;
 }
 
-double weighted_mean(const VectorXd& values, const VectorXd& weights) {
-  return values.dot(weights) / weights.sum();
+/// The whitened residuals of the runs that matter, and what their fit says.
+struct ResidualFit {
+  Samples samples;
+  Fit fit;
+  double error =
+      0.0;  // mean square of what is fitted, left-out, under the weights that are aimed at
+};
+
+/// @param candidates   the runs
+/// @param log_weights  of each in the fit
+/// @param aim          log weights under which the error counts
+ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
+                          const std::vector<Index>& candidates, const VectorXd& log_weights,
+                          const VectorXd& aim, bool uses_jacobians) {
+  const std::vector<Index> chosen = heavy(log_weights);
+  std::vector<Index> members;
+  members.reserve(chosen.size());
+  for (const Index i : chosen) {
+    members.push_back(candidates[static_cast<std::size_t>(i)]);
+  }
+  const auto weights = [&](const VectorXd& logarithms) -> VectorXd {
+    return (logarithms(chosen).array() - logarithms.maxCoeff()).exp();
+  };
+  ResidualFit fitted{.samples = {.z = base.standardize(runs.x()(Eigen::all, members)),
+                                 .weights = weights(log_weights),
+                                 .values = runs.residuals()(Eigen::all, members)},
+                     .fit = {}};
+  if (uses_jacobians) {
+    for (const Index run : members) {
+      fitted.samples.jacobians.emplace_back(runs.jacobian(run) * base.lower);
+    }
+  }
+  const auto m = static_cast<double>(fitted.samples.values.rows());
+  const auto d = static_cast<double>(base.dimension());
+  const bool can_curve = m * d * d <= most_curvatures && m * d * d * d <= most_products;
+  fitted.fit = fit_polynomial(fitted.samples, can_curve ? Degree::quadratic : Degree::linear);
+  fitted.error = weighted_mean(fitted.fit.errors, weights(aim));
+  return fitted;
+}
+
+/// The fit of Jacobians by flatter weights than those of `base`, as far as that makes it better
+/// there: few runs of noise against many of bias.
+ResidualFit fit_jacobians(const Runs& runs, const Gaussian& base,
+                          const std::vector<Index>& candidates, const VectorXd& log_weights) {
+  const double enough = std::min(enough_per_dimension * static_cast<double>(base.dimension()),
+                                 static_cast<double>(candidates.size()));
+  ResidualFit best = fit_residuals(runs, base, candidates, log_weights, log_weights, true);
+  for (double size = effective_sample_size(log_weights);
+       size < enough && best.error > negligible * negligible;) {
+    size = std::min(2.0 * size, enough);
+    ResidualFit flatter =
+        fit_residuals(runs, base, candidates, flattened(log_weights, size), log_weights, true);
+    if (flatter.error > (1.0 - least_improvement) * best.error) {
+      break;
+    }
+    best = std::move(flatter);
+  }
+  return best;
+}
+
+/// Takes the part that is proportional to |z|^2 - d off the values, by least squares: one number
+/// that a ridge on all curvatures would shrink with them.
+/// @return the proportion
+double take_radial_part(Samples& samples) {
+  const VectorXd squares = samples.z.colwise().squaredNorm();
+  const VectorXd shares = samples.weights / samples.weights.sum();
+  const VectorXd radial = squares.array() - shares.dot(squares);
+  const double spread = shares.dot(radial.cwiseAbs2());
+  constexpr Index fewest = 8;
+  if (samples.z.cols() < fewest || !(spread > 0.0)) {
+    return 0.0;
+  }
+  const double slope = samples.values.row(0).dot(shares.cwiseProduct(radial)) / spread;
+  samples.values -=
+      slope * (squares.array() - static_cast<double>(samples.z.rows())).matrix().transpose();
+  return slope;
+}
+
+void add_radial_part(QuadraticMap& map, double slope) {
+  if (map.is_linear()) {
+    map.curvature = MatrixXd::Zero(map.dimension(), map.dimension());
+  }
+  map.curvature.diagonal().array() += 2.0 * slope;
 }
 
 }  // namespace
@@ -123,79 +205,77 @@ double Surrogate::elbo_error() const {
 }
 
 bool Surrogate::is_exact() const {
-  constexpr double negligible = 1e-3;  // of the noise
   return num_runs > 1 && residual_error < negligible;
 }
 
 Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options) {
   const Index d = base.dimension();
-  const std::vector<Index> all = usable(runs, options);
-  INVAR_EXPECTS(!all.empty());
-  const auto count = static_cast<double>(all.size());
+  const std::vector<Index> candidates = usable(runs, options);
+  INVAR_EXPECTS(!candidates.empty());
   Surrogate surrogate;
 
-  VectorXd log_weights = runs.log_weights(base)(all);
-  const VectorXd log_likelihoods = runs.log_likelihoods()(all);
+  VectorXd log_weights = runs.log_weights(base)(candidates);
   surrogate.effective_sample_size = effective_sample_size(log_weights);
-  const double least = options.uses_jacobians ? runs_with_jacobians : static_cast<double>(d + 3);
-  if (surrogate.effective_sample_size < std::min(least, count)) {
-    // Far from where most runs are: flatter weights.
-    const double power = largest_power(VectorXd::Zero(log_weights.size()), log_weights,
-                                       std::min(least, 0.999 * count));
-    log_weights *= power;
+  const double least =
+      std::min(options.uses_jacobians ? runs_with_jacobians : static_cast<double>(d + 3),
+               static_cast<double>(candidates.size()));
+  if (surrogate.effective_sample_size < least) {
+    // Far from where most runs are.
+    log_weights = flattened(log_weights, least);
   } else if (options.is_tilted) {
+    const VectorXd log_likelihoods = runs.log_likelihoods()(candidates);
     surrogate.tilt = largest_power(log_weights, log_likelihoods,
                                    std::max(least, 0.5 * surrogate.effective_sample_size));
     log_weights += surrogate.tilt * log_likelihoods;
   }
-  const Weighted chosen = heavy(all, log_weights);
-  surrogate.num_runs = static_cast<Index>(chosen.runs.size());
-
-  Samples samples{.z = base.standardize(runs.x()(Eigen::all, chosen.runs)),
-                  .weights = chosen.weights,
-                  .values = runs.residuals()(Eigen::all, chosen.runs)};
-  if (options.uses_jacobians) {
-    for (const Index run : chosen.runs) {
-      samples.jacobians.emplace_back(runs.jacobian(run) * base.lower);
-    }
-  }
-  const auto m = static_cast<double>(samples.values.rows());
-  const auto size = static_cast<double>(d);
-  const bool can_curve =
-      m * size * size <= most_curvatures && m * size * size * size <= most_products;
-  const Fit fit = fit_polynomial(samples, can_curve ? Degree::quadratic : Degree::linear);
+  const auto [samples, fit, error] =
+      options.uses_jacobians
+          ? fit_jacobians(runs, base, candidates, log_weights)
+          : fit_residuals(runs, base, candidates, log_weights, log_weights, false);
+  surrogate.num_runs = samples.z.cols();
   surrogate.residuals = fit.map;
   surrogate.residual_error = std::sqrt(
-      weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), chosen.weights));
-  const VectorXd misfits = samples.values.colwise().squaredNorm();
+      weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), samples.weights));
   surrogate.mean_misfit = -2.0 * expected_half_square(fit.map).value;
   if (surrogate.is_exact() && samples.z.cols() > d + 1) {
     return surrogate;
   }
 
-  const MatrixXd fitted = samples.values - fit.residuals;
-  Samples rest{.z = samples.z,
-               .weights = samples.weights,
-               .values = 0.5 * (fitted.colwise().squaredNorm() - misfits.transpose())};
+  // What the fit leaves of the log-likelihood. It is as large at its own runs as elsewhere only if
+  // each of them is left out; without that a rich fit would explain by chance what it does not
+  // know.
+  const VectorXd misfits = samples.values.colwise().squaredNorm();
+  const auto unexplained = [&](const MatrixXd& residuals) -> VectorXd {
+    const VectorXd fitted = (samples.values - residuals).colwise().squaredNorm();
+    return 0.5 * (fitted - misfits);
+  };
+  const VectorXd left_out = unexplained(fit.left_out);
+  Samples rest{.z = samples.z, .weights = samples.weights, .values = left_out.transpose()};
+  double radial = 0.0;
   if (options.uses_jacobians) {
+    rest.values = unexplained(fit.residuals).transpose();
     rest.jacobians = remaining_gradients(samples, fit);
+  } else {
+    radial = take_radial_part(rest);
   }
-  const Fit correction = fit_polynomial(rest, Degree::quadratic);
+  Fit correction = fit_polynomial(rest, Degree::quadratic);
+  if (radial != 0.0) {
+    add_radial_part(correction.map, radial);
+  }
   surrogate.correction = correction.map;
   surrogate.mean_misfit -= 2.0 * correction.map.offset[0];
 
   // What stays unexplained, as it looks to runs that had no part in the fit.
-  const VectorXd outside =
-      0.5 * ((samples.values - fit.left_out).colwise().squaredNorm() - misfits.transpose())
-                .transpose() -
-      (rest.values - correction.left_out).row(0).transpose();
-  const double middle = weighted_mean(outside, chosen.weights);
-  const double variance = weighted_mean((outside.array() - middle).square(), chosen.weights);
-  surrogate.log_likelihood_error = std::sqrt(variance);
+  VectorXd outside = correction.left_out.row(0);
+  if (options.uses_jacobians) {
+    outside += left_out - rest.values.row(0).transpose();
+  }
+  const double middle = weighted_mean(outside, samples.weights);
+  const VectorXd left = outside.array() - middle;
+  surrogate.log_likelihood_error = std::sqrt(weighted_mean(left.cwiseAbs2(), samples.weights));
   // Not less where the correction is shrunk: what it does not see is in the residuals' fit too.
   // What is left grows with z, so that every run is weighed with its own.
-  const VectorXd left = outside.array() - middle;
-  const VectorXd shares = chosen.weights / chosen.weights.sum();
+  const VectorXd shares = samples.weights / samples.weights.sum();
   const MatrixXd axes = base.lower.rowwise().normalized();  // of the parameters, in z
   const MatrixXd along = axes * samples.z;
   const auto largest_error = [&](const MatrixXd& factors) {

@@ -24,6 +24,9 @@ struct Fit {
   QuadraticMap map;
   Eigen::MatrixXd residuals;  // m x n, values less those of the map
   Eigen::MatrixXd left_out;   // m x n, the same with each sample left out of the fit in turn
+  // n: the mean over outputs of the squared error of what was fitted (values, or gradients where
+  // there are Jacobians) when the sample is left out
+  Eigen::VectorXd errors;
   double residual_variance =
       0.0;  // of a value at weight 1 (the weights' mean is 1), all outputs alike
   double slope_variance = 0.0;  // prior variances that the data chose, in units of the residual's
