@@ -203,6 +203,34 @@ TEST(Surrogate, HasTheExpectedLogLikelihoodWithinItsStandardError) {
   EXPECT_LT(sum_of_squares / repetitions, 2.0);
 }
 
+TEST(Surrogate, IsNotFooledByAFitThatExplainsItsOwnRunsByChance) {
+  // 40 runs of 30 functions with 91 coefficients each.
+  const Index d = 12;
+  const QuadraticMap map = some_map(d, 30);
+  const Gaussian base = Gaussian::standard(d);
+  const Expectation exact = expected_half_square(map);
+  double error = 0.0;
+  double trace = 0.0;
+  double said = 0.0;
+  constexpr int repetitions = 20;
+
+  for (std::uint32_t block = 0; block < repetitions; ++block) {
+    const Surrogate found = fit_surrogate(runs_of(map, base, 40, 3000 + block), base, {});
+
+    Expectation fitted = expected_half_square(found.residuals);
+    fitted += expected_value(*found.correction);
+    error += (fitted.value - exact.value) / repetitions;
+    trace += fitted.hessian.trace() / repetitions;
+    said += found.elbo_error() / repetitions;
+  }
+
+  // With the runs' own residuals the mean would be 0.4 of itself too large, and half of the
+  // curvature would be missed.
+  EXPECT_LT(std::abs(error), 2.0 * said);
+  EXPECT_LT(said, 0.05 * std::abs(exact.value));
+  EXPECT_NEAR(trace / exact.hessian.trace(), 1.0, 0.15);
+}
+
 TEST(Surrogate, KnowsMoreFromMoreRuns) {
   const Gaussian base{.mean = VectorXd::Constant(1, 0.3), .lower = MatrixXd::Constant(1, 1, 0.8)};
   const auto fitted = [&](Index n) {
@@ -263,6 +291,46 @@ TEST(Surrogate, CorrectsTheLogLikelihoodWithJacobians) {
   EXPECT_LT(found.elbo_error(), 0.1);
   EXPECT_GT(found.mean_error, 0.0);
   EXPECT_GT(found.std_error, 0.0);
+}
+
+/// Sines of 8 directions, with their Jacobians.
+void add_sines(Runs& runs, const Gaussian& drawn_from, Index number, std::uint32_t block) {
+  const Index d = drawn_from.dimension();
+  const MatrixXd directions = 0.15 * normals(d, 8, 70);
+  const MatrixXd x = drawn_from.points(normals(d, number, block));
+  const MatrixXd angles = (directions.transpose() * x).array() + 0.5;
+  std::vector<MatrixXd> jacobians;
+  for (Index i = 0; i < number; ++i) {
+    jacobians.emplace_back(VectorXd(angles.col(i).array().cos()).asDiagonal() *
+                           directions.transpose());
+  }
+  runs.add(drawn_from, static_cast<double>(number), x, angles.array().sin(), jacobians);
+}
+
+TEST(Surrogate, TakesFlatterWeightsWithJacobiansOnlyWhereTheyMakeTheFitBetter) {
+  // 30 runs know 30 curvatures badly; 200 that are a little beside help, 200 farther away do not.
+  const Index d = 30;
+  const Gaussian base = Gaussian::standard(d);
+  const auto error_with = [&](double shift, Index more) {
+    Runs runs(d, 8);
+    add_sines(runs, base, 30, 71);
+    if (more > 0) {
+      add_sines(runs, {.mean = VectorXd::Constant(d, shift), .lower = base.lower}, more, 72);
+    }
+    const Surrogate found = fit_surrogate(runs, base, {.uses_jacobians = true});
+    Runs others(d, 8);
+    add_sines(others, base, 500, 73);
+    return (others.residuals() - found.residuals.values(others.x())).norm() /
+           others.residuals().norm();
+  };
+  const double alone = error_with(0.0, 0);
+
+  // Weights as they are make it 0.37 and 0.58 at the shifts 0.7 and 1.
+  EXPECT_NEAR(alone, 0.32, 0.01);
+  EXPECT_LT(error_with(0.4, 200), 0.29);
+  EXPECT_LT(error_with(0.7, 200), 0.32);
+  EXPECT_LT(error_with(1.0, 200), 0.36);
+  EXPECT_LT(error_with(2.0, 200), 0.33);
 }
 
 }  // namespace
