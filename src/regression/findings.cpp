@@ -40,38 +40,55 @@ double farthest_from_one(const VectorXd& ratios) {
 /// @param ratio  of the corrected standard deviations to the Gaussian's, the one farthest from 1
 std::string gaussian_finding(double k_hat, double ess, double nats_lost, double ratio,
                              bool is_exact) {
-  if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < 10.0)) {
+  // So few weights know a ratio and a loss to this.
+  const double uncertainty = 1.0 / std::sqrt(std::max(ess, 1.0));
+  const bool is_other = std::abs(std::log(ratio)) > std::log(most_ratio) &&
+                        (is_exact || std::abs(std::log(ratio)) > 2.4 * uncertainty);
+  constexpr double least_ess = 10.0;
+  if (!is_exact && (!std::isfinite(nats_lost) || nats_lost < -0.5 || ess < least_ess)) {
     return fmt::format(
         "how good a description the Gaussian is cannot be said yet: all the weight is on about "
         "{:.1f} runs",
         ess);
   }
-  if (std::isfinite(k_hat) && k_hat > most_k) {
+  // The weights of a few runs say nothing against a fit that knows them all.
+  if (std::isfinite(k_hat) && k_hat > most_k && !(is_exact && ess < least_ess)) {
     return fmt::format(
         "the posterior is not a Gaussian that the runs can correct (Pareto k {:.2f} > 0.7): its "
         "tails are wider than shown, and the corrected moments are rough",
         k_hat);
   }
-  if (ess >= 50.0 && (ratio > most_ratio || ratio < 1.0 / most_ratio)) {
+  if (is_other) {
     return fmt::format(
-        "the posterior is no Gaussian (a standard deviation is {:.2g} times that of the best one): "
+        "the posterior is no Gaussian (a standard deviation is {:.2g} times that of this one): "
         "use the corrected mean and std and the weighted runs",
         ratio);
   }
+  if (is_exact && ess < least_ess) {
+    return "the Gaussian is a good description (the fit of the model is exact)";
+  }
+  const std::string loss = fmt::format("it loses {:.2g} nats, known to {:.1g}",
+                                       std::max(nats_lost, 0.0), is_exact ? 0.0 : uncertainty);
   if (nats_lost < 0.1) {
-    return fmt::format("the Gaussian is a good description (it loses {:.2g} nats)",
-                       std::max(nats_lost, 0.0));
+    return fmt::format("the Gaussian is a good description ({})", loss);
   }
   if (nats_lost < 1.0) {
     return fmt::format(
-        "the Gaussian is a fair description (it loses {:.2g} nats): compare the corrected mean "
-        "and std",
-        nats_lost);
+        "the Gaussian is a fair description ({}): compare the corrected mean and std", loss);
   }
   return fmt::format(
-      "the posterior is no Gaussian (the best one loses {:.2g} nats): use the corrected mean and "
-      "std and the weighted runs",
-      nats_lost);
+      "the posterior is no Gaussian (this one: {}): use the corrected mean and std and the "
+      "weighted "
+      "runs",
+      loss);
+}
+
+/// Weight that this Gaussian knows nothing of.
+std::string elsewhere_finding(double share) {
+  return fmt::format(
+      "{:.0f} % of the weight of the runs is far from this Gaussian: a long tail or another mode; "
+      "`starts: 4` looks for others",
+      100.0 * share);
 }
 
 /// "mode 2: ELBO -12.3 at a = 1.02, b = 0.3".
@@ -155,8 +172,12 @@ std::vector<std::string> findings(const method::Posterior& posterior,
       uninformed.push_back(names[static_cast<std::size_t>(j)]);
     }
   }
+  const double misfit = diagnostics.get<double>("misfit");
+  if (is_misfit_bad(misfit, num_residuals)) {
+    uninformed.clear();  // nobody knows
+  }
   std::vector<std::string> found{
-      misfit_finding(diagnostics.get<double>("misfit"), num_residuals),
+      misfit_finding(misfit, num_residuals),
       gaussian_finding(diagnostics.get<double>("k_hat"), diagnostics.get<double>("ess"),
                        diagnostics.get<double>("nats_lost"),
                        farthest_from_one(
@@ -166,6 +187,10 @@ std::vector<std::string> findings(const method::Posterior& posterior,
           "the data inform {} of {} directions{}",
           diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
           uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed))};
+  constexpr double notable_share = 0.05;
+  if (const auto share = diagnostics.get<double>("weight_elsewhere"); share > notable_share) {
+    found.push_back(elsewhere_finding(share));
+  }
   add_modes(diagnostics, names, found);
   return found;
 }

@@ -15,7 +15,7 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr int most_steps = 100;
-constexpr double least_step = 1e-9;
+constexpr double least_step = 1e-18;  // data may be more precise than the prior by so much
 /// Of the eigenvalues of T, relative to the prior's precision.
 constexpr double floor_of_precision = 0.1;
 /// Gains below this share of a nat end the ascent.

@@ -22,7 +22,8 @@ using method::StopReason;
 constexpr double width_at_run = 0.3;
 /// Trust region after a Gauss-Newton search, nats.
 constexpr double radius_after_search = 8.0;
-constexpr double least_radius = 0.3;
+constexpr double least_radius = 0.3;  // and no more than the next times d
+constexpr double least_radius_per_dimension = 0.05;
 /// Climbs under way that are no farther apart than this, in nats, go to the same place.
 constexpr double same_place = 1.0;
 /// Several starts are looked for among this share of the runs, the likeliest ones.
@@ -182,7 +183,9 @@ void RegressionVi::step(Climb& at) {
       .uses_jacobians = runs_.has_jacobians()};
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
-  const double narrowest = std::min(least_radius, widest_radius());
+  const double narrowest =
+      std::min({least_radius, widest_radius(),
+                least_radius_per_dimension * static_cast<double>(space_.dimension())});
   if (at.before && at.promised_gain > 0.0) {
     // Did the last step gain what it promised?
     const Objective now = objective(at.q, *surrogate_);
@@ -214,7 +217,7 @@ void RegressionVi::step(Climb& at) {
   const double moved = (step.local.mean.array().abs()).maxCoeff();
   const double widened = (step.local.std().array() - 1.0).abs().maxCoeff();
   const bool is_accurate =
-      options_.accuracy > 0.0 && at.num_full_steps >= 1 &&
+      options_.accuracy > 0.0 && at.num_full_steps >= 1 && surrogate_->tilt == 0.0 &&
       std::max({surrogate_->mean_error, surrogate_->std_error, 0.5 * moved, 0.5 * widened}) <=
           options_.accuracy &&
       (surrogate_->is_exact() || error_by_halves(*at.before, at.q, fitted) <= options_.accuracy);

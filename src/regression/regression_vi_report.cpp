@@ -25,6 +25,12 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// A direction counts as informed when the data took this share of the prior's variance away.
 constexpr double informed_share = 0.5;
+
+/// Standard deviations beyond which a Gaussian's draws hardly ever are.
+double far_from(Index dimension) {
+  return std::sqrt(static_cast<double>(dimension)) + 4.0;
+}
+
 vi::Coordinates coordinates_of(const Gaussian& q) {
   return {.mean = q.mean, .log_std = q.std().array().log()};
 }
@@ -79,6 +85,17 @@ RegressionVi::Importance RegressionVi::importance() const {
                       likelihood_.log_normalisation()};
 }
 
+/// Those of the posterior, by the runs with these weights and by a fit where the runs are.
+CorrectedMoments RegressionVi::corrected_moments(const VectorXd& weights) const {
+  const Gaussian base = correcting_proposal();
+  const SurrogatePosterior fitted(
+      fit_surrogate(runs_, base, {.uses_jacobians = runs_.has_jacobians()}), base, prior_, runs_);
+  const SurrogatePosterior::Draws draws = fitted.draws(options_.random_seed);
+  return regression::corrected_moments(transform_.to_physical(runs_.x()), weights,
+                                       fitted.weights_of_runs(), transform_.to_physical(draws.x),
+                                       draws.weights);
+}
+
 void RegressionVi::report(const Round& round) {
   const Climb none_yet;
   const Climb& at = makeshift_ ? *makeshift_ : last_climb_ ? climbs_[*last_climb_] : none_yet;
@@ -112,7 +129,14 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   if (!has_best() || runs_.size() == 0) {
     return std::nullopt;
   }
-  const Climb best = scored(*answer());
+  Climb best = scored(*answer());
+  if (best.before && best.elbo + 2.0 * best.elbo_error < answer()->elbo) {
+    // The last step has lost what the one before it had.
+    best.q = *best.before;
+    best.elbo = answer()->elbo;
+    best.elbo_error = answer()->elbo_error;
+    best.misfit = answer()->misfit;
+  }
   const Gaussian& q = best.q;
   const Index d = q.dimension();
   const vi::PhysicalMoments physical = moments(q);
@@ -144,10 +168,8 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   optimizer.set("std", VectorXd(q.std()));
 
   // How good the answer is.
-  const VectorXd corrected_mean = points * weights;
-  const MatrixXd centred = points.colwise() - corrected_mean;
-  const MatrixXd corrected_covariance = centred * weights.asDiagonal() * centred.transpose();
-  const VectorXd corrected_std = corrected_covariance.diagonal().cwiseSqrt();
+  const CorrectedMoments corrected = corrected_moments(weights);
+  const VectorXd corrected_std = corrected.covariance.diagonal().cwiseSqrt();
   const VectorXd predicted = qois_ * weights;
   const VectorXd predicted_std = ((qois_.colwise() - predicted).cwiseAbs2() * weights).cwiseSqrt();
   const VectorXd ratio = physical.std.cwiseQuotient(moments(prior_.gaussian()).std);
@@ -161,14 +183,19 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("k_hat", weighted.smoothed.k_hat);
   diagnostics.set("ess", weighted.smoothed.effective_sample_size);
   diagnostics.set("log_evidence", weighted.log_evidence);
+  const VectorXd far =
+      (q.standardize(runs_.x()).colwise().norm().array() > far_from(d)).cast<double>();
+  diagnostics.set("weight_elsewhere", far.dot(weights));
   diagnostics.set("nats_lost", nats_lost);
   const bool has_been_fitted = best.num_full_steps > 0 || best.promised_gain > 0.0;
   diagnostics.set("fit_is_exact",
                   static_cast<std::int64_t>(has_been_fitted && best.elbo_error == 0.0 ? 1 : 0));
   diagnostics.set("misfit", best.misfit);
-  diagnostics.set("corrected_mean", corrected_mean);
+  diagnostics.set("corrected_mean", corrected.mean);
   diagnostics.set("corrected_std", corrected_std);
-  diagnostics.set("corrected_covariance", corrected_covariance);
+  diagnostics.set("corrected_covariance", corrected.covariance);
+  diagnostics.set("corrected_error", corrected.error);
+  diagnostics.set("corrected_share", corrected.share);
   diagnostics.set("std_over_prior_std", ratio);
   diagnostics.set("relative_variances", informed);
   diagnostics.set("num_informed_directions", static_cast<std::int64_t>(num_informed));

@@ -71,6 +71,16 @@ VectorXd Runs::log_mixture() const {
   return log_mixture_.array() - std::log(total);
 }
 
+VectorXd Runs::log_mixture(const MatrixXd& x) const {
+  VectorXd mixture = VectorXd::Constant(x.cols(), -HUGE_VAL);
+  double total = 0.0;
+  for (std::size_t b = 0; b < proposals_.size(); ++b) {
+    mixture = log_sum(mixture, proposals_[b].log_density(x).array() + std::log(num_drawn_[b]));
+    total += num_drawn_[b];
+  }
+  return mixture.array() - std::log(total);
+}
+
 VectorXd Runs::log_weights(const Gaussian& q) const {
   return q.log_density(x()) - log_mixture();
 }

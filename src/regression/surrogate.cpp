@@ -79,19 +79,59 @@ std::vector<Index> usable(const Runs& runs, const SurrogateOptions& options) {
   return half;
 }
 
-/// The runs that matter, at most `most_runs` of them.
-std::vector<Index> heavy(const VectorXd& log_weights) {
-  const double least = log_weights.maxCoeff() + std::log(least_weight);
-  std::vector<Index> order(static_cast<std::size_t>(log_weights.size()));
-  std::iota(order.begin(), order.end(), Index{0});
-  if (log_weights.size() > most_runs) {
-    std::stable_sort(order.begin(), order.end(),
-                     [&](Index a, Index b) { return log_weights[a] > log_weights[b]; });
-    order.resize(static_cast<std::size_t>(most_runs));
-    std::sort(order.begin(), order.end());
+/// Runs of a fit, with the logarithms of their weights there.
+struct Chosen {
+  std::vector<Index> runs;
+  VectorXd log_weights;
+};
+
+/// The runs that matter; of more than `most_runs` of them a systematic sample, the light ones with
+/// probabilities in proportion to their weights, so that they stand for all: heavy ones alone would
+/// leave out where many light ones are.
+Chosen thinned(const VectorXd& log_weights) {
+  const double largest = log_weights.maxCoeff();
+  Chosen chosen;
+  std::vector<double> weights;
+  for (Index i = 0; i < log_weights.size(); ++i) {
+    if (log_weights[i] >= largest + std::log(least_weight)) {
+      chosen.runs.push_back(i);
+      weights.push_back(std::exp(log_weights[i] - largest));
+    }
   }
-  std::erase_if(order, [&](Index i) { return log_weights[i] < least; });
-  return order;
+  // Weights below this share one chance in proportion; all others are in.
+  double certain = 0.0;
+  const auto n = static_cast<Index>(weights.size());
+  if (n > most_runs) {
+    std::vector<double> ascending = weights;
+    std::sort(ascending.begin(), ascending.end());
+    double sum = 0.0;
+    for (Index i = 0; i < n; ++i) {
+      const double weight = ascending[static_cast<std::size_t>(i)];
+      sum += weight;
+      const auto places = static_cast<double>(most_runs - (n - 1 - i));
+      if (places > 0.0 &&
+          (i + 1 == n || sum / places <= ascending[static_cast<std::size_t>(i + 1)])) {
+        certain = sum / places;
+        break;
+      }
+    }
+  }
+  std::vector<Index> sample;
+  std::vector<double> logarithms;
+  double passed = 0.5;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const bool is_light = weights[i] < certain;
+    passed += is_light ? weights[i] / certain : 0.0;
+    if (!is_light || passed >= 1.0) {
+      passed -= is_light ? 1.0 : 0.0;
+      sample.push_back(chosen.runs[i]);
+      logarithms.push_back(std::log(std::max(weights[i], certain)));
+    }
+  }
+  chosen.runs = std::move(sample);
+  chosen.log_weights =
+      Eigen::Map<VectorXd>(logarithms.data(), static_cast<Index>(logarithms.size()));
+  return chosen;
 }
 
 double weighted_mean(const VectorXd& values, const VectorXd& weights) {
@@ -115,6 +155,7 @@ std::vector<MatrixXd> remaining_gradients(const Samples& samples, const Fit& fit
 
 /// The whitened residuals of the runs that matter, and what their fit says.
 struct ResidualFit {
+  std::vector<Index> runs;
   Samples samples;
   Fit fit;
   double error =
@@ -127,21 +168,17 @@ struct ResidualFit {
 ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
                           const std::vector<Index>& candidates, const VectorXd& log_weights,
                           const VectorXd& aim, bool uses_jacobians) {
-  const std::vector<Index> chosen = heavy(log_weights);
-  std::vector<Index> members;
-  members.reserve(chosen.size());
-  for (const Index i : chosen) {
-    members.push_back(candidates[static_cast<std::size_t>(i)]);
+  const Chosen chosen = thinned(log_weights);
+  ResidualFit fitted;
+  fitted.runs.reserve(chosen.runs.size());
+  for (const Index i : chosen.runs) {
+    fitted.runs.push_back(candidates[static_cast<std::size_t>(i)]);
   }
-  const auto weights = [&](const VectorXd& logarithms) -> VectorXd {
-    return (logarithms(chosen).array() - logarithms.maxCoeff()).exp();
-  };
-  ResidualFit fitted{.samples = {.z = base.standardize(runs.x()(Eigen::all, members)),
-                                 .weights = weights(log_weights),
-                                 .values = runs.residuals()(Eigen::all, members)},
-                     .fit = {}};
+  fitted.samples = {.z = base.standardize(runs.x()(Eigen::all, fitted.runs)),
+                    .weights = chosen.log_weights.array().exp(),
+                    .values = runs.residuals()(Eigen::all, fitted.runs)};
   if (uses_jacobians) {
-    for (const Index run : members) {
+    for (const Index run : fitted.runs) {
       fitted.samples.jacobians.emplace_back(runs.jacobian(run) * base.lower);
     }
   }
@@ -149,7 +186,10 @@ ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
   const auto d = static_cast<double>(base.dimension());
   const bool can_curve = m * d * d <= most_curvatures && m * d * d * d <= most_products;
   fitted.fit = fit_polynomial(fitted.samples, can_curve ? Degree::quadratic : Degree::linear);
-  fitted.error = weighted_mean(fitted.fit.errors, weights(aim));
+  // As the fit's weights, by what those that are aimed at differ from them.
+  const VectorXd aimed = chosen.log_weights + aim(chosen.runs) - log_weights(chosen.runs);
+  fitted.error =
+      weighted_mean(fitted.fit.errors, (aimed.array() - aimed.maxCoeff()).exp().matrix());
   return fitted;
 }
 
@@ -205,7 +245,7 @@ double Surrogate::elbo_error() const {
 }
 
 bool Surrogate::is_exact() const {
-  return num_runs > 1 && residual_error < negligible;
+  return num_runs() > 1 && residual_error < negligible;
 }
 
 Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options) {
@@ -228,11 +268,12 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
                                    std::max(least, 0.5 * surrogate.effective_sample_size));
     log_weights += surrogate.tilt * log_likelihoods;
   }
-  const auto [samples, fit, error] =
+  const auto [members, samples, fit, error] =
       options.uses_jacobians
           ? fit_jacobians(runs, base, candidates, log_weights)
           : fit_residuals(runs, base, candidates, log_weights, log_weights, false);
-  surrogate.num_runs = samples.z.cols();
+  surrogate.runs = members;
+  surrogate.left_out = VectorXd::Zero(samples.z.cols());
   surrogate.residuals = fit.map;
   surrogate.residual_error = std::sqrt(
       weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), samples.weights));
@@ -273,6 +314,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   const double middle = weighted_mean(outside, samples.weights);
   const VectorXd left = outside.array() - middle;
   surrogate.log_likelihood_error = std::sqrt(weighted_mean(left.cwiseAbs2(), samples.weights));
+  surrogate.left_out = outside;
   // Not less where the correction is shrunk: what it does not see is in the residuals' fit too.
   // What is left grows with z, so that every run is weighed with its own.
   const VectorXd shares = samples.weights / samples.weights.sum();

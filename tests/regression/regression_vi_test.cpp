@@ -193,6 +193,25 @@ TEST(RegressionVi, StopsWithTheStatedAccuracyOnANonlinearProblem) {
   }
 }
 
+TEST(RegressionVi, FindsWhatDataTellThatAreAMillionTimesAsPreciseAsThePrior) {
+  for (const bool has_jacobian : {false, true}) {
+    Problem problem = curved();
+    problem.observations.values = problem.model(Eigen::Vector3d(0.4, -0.3, 0.5));
+    problem.observations.noise = space::Noise::independent(VectorXd::Constant(4, 1e-12));
+    if (!has_jacobian) {
+      problem.jacobian = {};
+    }
+
+    const auto solved = problem.solve({});
+
+    EXPECT_EQ(solved->stop_reason(), StopReason::accuracy);
+    EXPECT_LE(solved->num_evaluations(), 500);
+    const VectorXd off = solved->best().mean - Eigen::Vector3d(0.4, -0.3, 0.5);
+    EXPECT_LT(off.cwiseAbs().maxCoeff(), 1e-5);
+    EXPECT_LT(solved->best().std().maxCoeff(), 1e-5);
+  }
+}
+
 TEST(RegressionVi, NeverAsksForMoreRunsThanAllowed) {
   const auto solved = curved().solve({.accuracy = 0.0, .max_evaluations = 101});
   EXPECT_EQ(solved->stop_reason(), StopReason::max_evaluations);

@@ -22,6 +22,7 @@
 #include "invar/regression/regression_vi_options.hpp"
 #include "invar/regression/runs.hpp"
 #include "invar/regression/surrogate.hpp"
+#include "invar/regression/surrogate_posterior.hpp"
 #include "invar/space/observations.hpp"
 #include "invar/space/space.hpp"
 #include "invar/vi/moments.hpp"
@@ -271,6 +272,7 @@ class RegressionVi : public RegressionMethod {
   void check_limits();
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
+  [[nodiscard]] CorrectedMoments corrected_moments(const Eigen::VectorXd& weights) const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;
   void report(const Round& round);
 

@@ -62,6 +62,8 @@ class Runs {
 
   /// The log density of the mixture at every run.
   [[nodiscard]] Eigen::VectorXd log_mixture() const;
+  /// The same at any points, d x k.
+  [[nodiscard]] Eigen::VectorXd log_mixture(const Eigen::MatrixXd& x) const;
 
  private:
   Eigen::Index num_runs_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include <Eigen/Core>
 
@@ -25,15 +26,17 @@ struct Surrogate {
   QuadraticMap residuals;
   std::optional<QuadraticMap> correction;
 
-  double tilt = 0.0;                   // power of the likelihood in the weights
-  double effective_sample_size = 0.0;  // of the weights without tilt
-  Eigen::Index num_runs = 0;           // that had a part
+  std::vector<Eigen::Index> runs = {};  // that had a part
+  Eigen::VectorXd left_out = {};        // of each: its log-likelihood less what fits without it say
+  double tilt = 0.0;                    // power of the likelihood in the weights
+  double effective_sample_size = 0.0;   // of the weights without tilt
   double residual_error = 0.0;  // root mean square of what the residuals' fit leaves, left-out
   double log_likelihood_error = 0.0;  // the same of the log-likelihood after the correction, nats
   double mean_error = 0.0;   // standard error of the mean, in standard deviations of the base
   double std_error = 0.0;    // relative standard error of the standard deviations
   double mean_misfit = 0.0;  // mean of |r|^2 under the base
 
+  [[nodiscard]] Eigen::Index num_runs() const { return static_cast<Eigen::Index>(runs.size()); }
   /// The standard error of an ELBO that comes from it, nats.
   [[nodiscard]] double elbo_error() const;
   /// Whether the residuals are known to the last digits that matter.
