@@ -54,6 +54,7 @@ SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& obs
       source_(source),
       start_mean_(VectorXd::Zero(space.dimension())),
       start_std_(VectorXd::Ones(space.dimension())),
+      first_limit_(options.max_evaluations),
       basis_(space.dimension(), 0),
       row_space_(likelihood_.num_residuals(), 0),
       xi_(space.dimension(), 0),
@@ -105,9 +106,8 @@ method::Batch SubspaceVi::ask() {
   if (!pending_) {
     switch (purpose_) {
       case Purpose::probing:
-        pending_ = points(
-            round_, nullptr,
-            round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_);
+        pending_ =
+            points(round_, nullptr, round_ == 0 ? std::min(next_size_, first_limit_) : next_size_);
         break;
       case Purpose::sketching:
         pending_ = examined_;
@@ -123,6 +123,16 @@ method::Batch SubspaceVi::ask() {
           .first_id = num_evaluations_,
           .points = frame_.to_physical(*pending_),
           .wanted = wanted(*pending_)};
+}
+
+void SubspaceVi::resume_first_batch(Index size) {
+  INVAR_EXPECTS(size >= 1);
+  if (round_ == 0 && purpose_ == Purpose::probing) {
+    first_limit_ = size;
+    stop_ = std::min(next_size_, size) > options_.max_evaluations ? StopReason::max_evaluations
+                                                                  : StopReason::none;
+    pending_.reset();
+  }
 }
 
 /// What is wanted of the batch at hand.
@@ -316,6 +326,11 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
   }
   if (xi_.cols() == 0) {
     stop_ = StopReason::max_evaluations;
+    return;
+  }
+  const Index rest = next_size_ - static_cast<Index>(result.evaluations.size());
+  if (rest > 0 && left >= rest) {  // of a first batch that was cut
+    next_size_ = rest;
     return;
   }
   if (source_ == DerivativeSource::jacobian) {

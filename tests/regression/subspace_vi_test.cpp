@@ -519,6 +519,36 @@ TEST(SubspaceVi, GoesBackToProbingWhereALimitCameTooSoon) {
   }
 }
 
+TEST(SubspaceVi, ResumesAFirstBatchThatWasCutAndAsksForTheRest) {
+  const Problem problem = curved();
+  for (const auto source : {DerivativeSource::none, DerivativeSource::jacobian,
+                            DerivativeSource::vector_jacobian, DerivativeSource::jacobian_vector}) {
+    const RegressionViOptions options{.family = FamilyChoice::low_rank, .max_evaluations = 200};
+    SubspaceVi method(problem.space, problem.observations, options, std::nullopt, source);
+    const MatrixXd all = method.ask().points;
+
+    method.resume_first_batch(1);
+
+    EXPECT_EQ(method.ask().points, all.leftCols(1));
+    method.tell(problem.evaluate(method.ask()));
+    EXPECT_EQ(method.ask().points.cols(), all.cols() - 1);
+    while (method.stop_reason() == StopReason::none) {
+      method.tell(problem.evaluate(method.ask()));
+    }
+    const bool shows_all_at_once =
+        source == DerivativeSource::jacobian || source == DerivativeSource::vector_jacobian;
+    EXPECT_EQ(method.stop_reason(),
+              shows_all_at_once ? StopReason::accuracy : StopReason::max_evaluations)
+        << derivative_source_name(source);
+    EXPECT_TRUE(method.posterior().has_value());
+    RegressionViOptions low = options;
+    low.max_evaluations = 2;
+    SubspaceVi lowered(problem.space, problem.observations, low, std::nullopt, source);
+    lowered.resume_first_batch(3);
+    EXPECT_EQ(lowered.stop_reason(), StopReason::max_evaluations);
+  }
+}
+
 TEST(SubspaceVi, SketchesAgainWhereTheRunWithProductsFails) {
   const Problem problem = curved();
   SubspaceVi method(problem.space, problem.observations, {}, std::nullopt,

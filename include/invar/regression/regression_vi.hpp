@@ -124,6 +124,7 @@ class RegressionVi : public RegressionMethod {
   void reuse(std::vector<EarlierRuns> earlier);
 
   method::Batch ask() override;
+  void resume_first_batch(Eigen::Index size) override;
   /// Exploring: the batch that follows if the fit does not explain the runs. Else the next batches
   /// of the climbs and searches whose turns come next, then that of the best climb that waits for
   /// them, then what a Gauss-Newton search tries after rejections.
@@ -296,6 +297,7 @@ class RegressionVi : public RegressionMethod {
   std::int64_t round_ = 0;
   std::int64_t num_evaluations_ = 0;
   Eigen::Index next_size_ = 0;     // of the next batch at the start
+  Eigen::Index first_limit_;       // of the first batch of all
   Eigen::Index num_explored_ = 0;  // runs kept that were drawn from there
   int num_empty_ = 0;              // batches in a row without a good run there
   std::vector<Eigen::Index> tried_starts_;

@@ -50,6 +50,7 @@ class SubspaceVi : public RegressionMethod {
              DerivativeSource source);
 
   method::Batch ask() override;
+  void resume_first_batch(Eigen::Index size) override;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
@@ -154,6 +155,7 @@ class SubspaceVi : public RegressionMethod {
   std::int64_t num_products_ = 0;
   Purpose purpose_ = Purpose::probing;
   Eigen::Index next_size_ = 0;
+  Eigen::Index first_limit_;   // of the first batch
   int num_empty_ = 0;          // probing or sketching in a row without a good run
   Eigen::MatrixXd basis_;      // d x r
   Eigen::MatrixXd row_space_;  // orthonormal combinations of the whitened QoIs that vary
