@@ -428,6 +428,7 @@ void SubspaceVi::begin_by_values(const Fit& fit) {
   begin_inference(nullptr);
 }
 
+/// With all runs so far, not begun.
 /// @param last  the outcomes of the batch before, whose Jacobians are used too
 std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* last) const {
   const Index r = basis_.cols();
@@ -475,7 +476,7 @@ std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* 
     }
     earlier.batches.push_back(std::move(batch));
   }
-  inner->reuse({std::move(earlier)});
+  inner->take_over({std::move(earlier)});
   return inner;
 }
 
@@ -497,6 +498,7 @@ void SubspaceVi::begin_inference(const method::BatchResult* last, bool needs_der
     uses_derivatives_ = true;
     inner_ = make_inner(last);
   }
+  inner_->begin();
   if (error < (uses_derivatives_ ? known : RegressionVi::explained) &&
       inner_->stage() == Stage::exploring) {
     inner_->go_on_from(inner_->proposal());

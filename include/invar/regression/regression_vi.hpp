@@ -123,6 +123,12 @@ class RegressionVi : public RegressionMethod {
   /// @throws Error(config)  when they have another number of parameters or QoIs
   void reuse(std::vector<EarlierRuns> earlier);
 
+  /// The first half of that: the runs are there, but where to begin is not settled. `begin` or
+  /// `restore` follows.
+  void take_over(std::vector<EarlierRuns> earlier);
+  /// The other half.
+  void begin();
+
   method::Batch ask() override;
   void resume_first_batch(Eigen::Index size) override;
   /// Exploring: the batch that follows if the fit does not explain the runs. Else the next batches
@@ -243,7 +249,7 @@ class RegressionVi : public RegressionMethod {
   void add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,
                     Eigen::Index num_drawn, Told& told);
   void add_earlier_runs();
-  void begin();
+  void begin_anew();
   [[nodiscard]] std::optional<Gaussian> best_known_gaussian() const;
   int climb_without_new_runs();
   [[nodiscard]] Eigen::Index enough_to_fit() const;
