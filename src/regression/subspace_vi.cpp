@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -123,6 +124,44 @@ method::Batch SubspaceVi::ask() {
           .first_id = num_evaluations_,
           .points = frame_.to_physical(*pending_),
           .wanted = wanted(*pending_)};
+}
+
+method::Batch SubspaceVi::ahead() const {
+  method::Batch batch{.round = round_ + 1, .points = MatrixXd(frame_.dimension(), 0)};
+  if (!pending_) {
+    return batch;
+  }
+  batch.first_id = num_evaluations_ + pending_->cols();
+  // Each batch in one go, as `ask` does it: other shapes may differ in their last bits.
+  const auto offer = [&](const MatrixXd& xi) {
+    const Index there = batch.points.cols();
+    batch.points.conservativeResize(Eigen::NoChange, there + xi.cols());
+    batch.points.rightCols(xi.cols()) = frame_.to_physical(xi);
+    std::vector<method::WantedDerivatives> more = wanted(xi);
+    std::move(more.begin(), more.end(), std::back_inserter(batch.wanted));
+  };
+  switch (purpose_) {
+    case Purpose::probing: {
+      const Index left =
+          options_.max_evaluations - static_cast<Index>(num_evaluations_) - pending_->cols();
+      const Index rest = next_size_ - pending_->cols();
+      const Index size =
+          rest > 0 && rest <= left ? rest : next_probes(xi_.cols() + pending_->cols(), left);
+      if (size > 0) {
+        offer(points(round_ + 1, nullptr, size));
+      }
+      break;
+    }
+    case Purpose::sketching:
+      break;  // what follows is a matter of the derivatives
+    case Purpose::inference:
+      for (const RegressionVi::Offer& next : inner_->offers()) {
+        offer(next.is_search ? MatrixXd(basis_ * next.points)
+                             : lifted(round_ + next.rounds, next.points, basis_));
+      }
+      break;
+  }
+  return batch;
 }
 
 void SubspaceVi::resume_first_batch(Index size) {
@@ -320,7 +359,6 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   const Index left = options_.max_evaluations - static_cast<Index>(num_evaluations_);
-  const Index more = std::max<Index>(10, xi_.cols() / 4);
   if (told.good.empty() && left >= next_size_) {
     return;
   }
@@ -340,8 +378,8 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   if (source_ == DerivativeSource::vector_jacobian && left > 0) {
-    if (!are_exhausted(likelihood_.whitened_residuals(qois_), still) &&
-        xi_.cols() < most_probes() && left > more) {
+    const Index more = next_probes(xi_.cols(), left);
+    if (more > 0 && !are_exhausted(likelihood_.whitened_residuals(qois_), still)) {
       next_size_ = more;
       return;
     }
@@ -351,9 +389,9 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
   }
   const Fit fit = fit_values();
   const double error = std::sqrt(fit.left_out.cwiseAbs2().mean());
-  const Index doubled = std::min(xi_.cols(), most_probes() - xi_.cols());
-  if (error > RegressionVi::explained && doubled > 0 && left >= 2 * doubled) {
-    next_size_ = doubled;
+  const Index more = next_probes(xi_.cols(), left);
+  if (error > RegressionVi::explained && more > 0) {
+    next_size_ = more;
     return;
   }
   begin_by_values(fit);
@@ -365,6 +403,24 @@ Index SubspaceVi::most_probes() const {
                          ? std::min(likelihood_.num_residuals(), frame_.dimension())
                          : 2 * (frame_.dimension() + 2);
   return std::min<Index>(most, options_.first_sample_size.value_or(static_cast<int>(most)));
+}
+
+/// How many runs at the start follow so many if these do not tell all; 0 for none.
+/// @param left  that the limit allows for
+Index SubspaceVi::next_probes(Index num_probes, Index left) const {
+  switch (source_) {
+    case DerivativeSource::jacobian:
+      return 0;
+    case DerivativeSource::vector_jacobian: {
+      const Index more = std::max<Index>(10, num_probes / 4);
+      return num_probes < most_probes() && left > more ? more : 0;
+    }
+    case DerivativeSource::jacobian_vector:
+    case DerivativeSource::none:
+      break;
+  }
+  const Index doubled = std::min(num_probes, most_probes() - num_probes);
+  return doubled > 0 && left >= 2 * doubled ? doubled : 0;
 }
 
 /// The combinations of the QoIs that vary at the start.

@@ -709,6 +709,13 @@ AheadCounts run_with_offers(const Problem& problem, const RegressionViOptions& o
     const method::Batch ahead = method.ahead();
     EXPECT_EQ(method.state().values(), before.values());
     EXPECT_EQ(method.ahead().points, ahead.points);
+    Index num_offered = 0;
+    for (const RegressionVi::Offer& offer : method.offers()) {
+      EXPECT_LE(num_offered + offer.points.cols(), ahead.points.cols());
+      EXPECT_EQ(offer.points, ahead.points.middleCols(num_offered, offer.points.cols()));
+      num_offered += offer.points.cols();
+    }
+    EXPECT_EQ(num_offered, ahead.points.cols());
     EXPECT_EQ(method.ask().points, batch.points);
     offered.clear();
     for (Index i = 0; i < ahead.points.cols(); ++i) {

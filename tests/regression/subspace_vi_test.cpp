@@ -1,5 +1,6 @@
 #include "invar/regression/subspace_vi.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -546,6 +547,91 @@ TEST(SubspaceVi, ResumesAFirstBatchThatWasCutAndAsksForTheRest) {
     SubspaceVi lowered(problem.space, problem.observations, low, std::nullopt, source);
     lowered.resume_first_batch(3);
     EXPECT_EQ(lowered.stop_reason(), StopReason::max_evaluations);
+  }
+}
+
+/// Rounds whose whole batch had been offered in the round before, by what they were for.
+struct Known {
+  int probes = 0;
+  int searches = 0;
+  int climbs = 0;
+  int rounds = 0;  // of all, known or not
+};
+
+/// Beside a method that is not asked what comes; to the end.
+Known run_with_offers(const Problem& problem, const RegressionViOptions& options,
+                      DerivativeSource source) {
+  SubspaceVi method(problem.space, problem.observations, options, std::nullopt, source);
+  SubspaceVi other(problem.space, problem.observations, options, std::nullopt, source);
+  Known known;
+  std::vector<method::Question> offered;
+  while (method.stop_reason() == StopReason::none) {
+    const method::Batch batch = method.ask();
+    EXPECT_EQ(batch.points, other.ask().points);
+    bool is_known = true;
+    for (Index i = 0; i < batch.points.cols(); ++i) {
+      is_known = is_known && std::any_of(offered.begin(), offered.end(), [&](const auto& question) {
+                   return method::is_same(question, batch.question(i));
+                 });
+    }
+    const method::Batch ahead = method.ahead();
+    EXPECT_EQ(method.ahead().points, ahead.points);
+    EXPECT_LE(method.num_evaluations() + batch.points.cols() + ahead.points.cols(),
+              options.max_evaluations);
+    offered.clear();
+    for (Index i = 0; i < ahead.points.cols(); ++i) {
+      offered.push_back(ahead.question(i));
+    }
+    const auto stage_before = method.state().get<std::int64_t>("purpose");
+    const method::BatchResult result = problem.evaluate(batch);
+    method.tell(result);
+    other.tell(result);
+    if (is_known) {
+      (stage_before == 0          ? known.probes
+       : batch.points.cols() == 1 ? known.searches
+                                  : known.climbs) += 1;
+    }
+    ++known.rounds;
+  }
+  expect_same_states(method, other);
+  EXPECT_EQ(method.posterior()->samples, other.posterior()->samples);
+  EXPECT_EQ(method.posterior()->weights, other.posterior()->weights);
+  return known;
+}
+
+TEST(SubspaceVi, KnowsAheadWhatItProbesNext) {
+  const Problem problem = curved();
+  for (const auto source : {DerivativeSource::none, DerivativeSource::vector_jacobian,
+                            DerivativeSource::jacobian_vector}) {
+    const Known known = run_with_offers(
+        problem, {.family = FamilyChoice::low_rank, .max_evaluations = 200}, source);
+    EXPECT_GE(known.probes, 1) << derivative_source_name(source);
+  }
+}
+
+TEST(SubspaceVi, KnowsAheadTheBatchesOfOtherStarts) {
+  const Index d = 20;
+  const MatrixXd factor = MatrixXd::Identity(d, d) + 0.1 * normals(31, d, d);
+  const auto correlated =
+      space::Prior::multivariate(VectorXd::Constant(d, 0.2), factor * factor.transpose());
+  for (const Problem& problem : {curved(), curved(correlated, space::Bounds::none(d))}) {
+    for (const auto source : {DerivativeSource::vector_jacobian, DerivativeSource::jacobian}) {
+      const Known known = run_with_offers(
+          problem, {.family = FamilyChoice::low_rank, .max_evaluations = 300, .starts = 4}, source);
+      // By products, a single search begins at the run that the directions are from.
+      EXPECT_GE(known.searches + known.climbs, source == DerivativeSource::jacobian ? 4 : 1);
+    }
+  }
+}
+
+TEST(SubspaceVi, GivesTheSameAnswerWithOffersWhereRunsFail) {
+  Problem problem = curved();
+  problem.num_runs_per_failure = 9;
+  for (const auto source : {DerivativeSource::jacobian, DerivativeSource::vector_jacobian,
+                            DerivativeSource::jacobian_vector}) {
+    const Known known = run_with_offers(
+        problem, {.family = FamilyChoice::low_rank, .max_evaluations = 150, .starts = 3}, source);
+    EXPECT_GE(known.rounds, 5) << derivative_source_name(source);
   }
 }
 

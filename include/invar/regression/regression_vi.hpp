@@ -135,6 +135,15 @@ class RegressionVi : public RegressionMethod {
   /// of the climbs and searches whose turns come next, then that of the best climb that waits for
   /// them, then what a Gauss-Newton search tries after rejections.
   [[nodiscard]] method::Batch ahead() const override;
+  /// A batch that may be asked soon.
+  struct Offer {
+    Eigen::MatrixXd points;
+    Eigen::Index rounds;  // how many rounds from now, if every climb under way has its turn
+    bool is_search;       // a trial of a Gauss-Newton search
+  };
+  /// Those of `ahead`, one by one.
+  /// @pre as of `ahead`
+  [[nodiscard]] std::vector<Offer> offers() const;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
