@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 #include <utility>
+#include <variant>
 
 #include <Eigen/Dense>
 #include <fmt/format.h>
@@ -15,6 +16,8 @@
 #include "invar/regression/informed_directions.hpp"
 #include "invar/regression/polynomial_fit.hpp"
 #include "invar/space/fingerprint.hpp"
+#include "invar/space/transform.hpp"
+#include "invar/vi/moments.hpp"
 
 namespace invar::regression {
 namespace {
@@ -41,6 +44,23 @@ constexpr int most_bases = 6;
 /// The same without derivatives, which takes many small steps.
 constexpr int most_bases_by_values = 30;
 
+/// A start in the units of the parameters: of a Gaussian no more than what a frame can take.
+space::Prior physical(const Start& start, const space::Space& space,
+                      const RegressionViOptions& options) {
+  if (const auto* given = std::get_if<space::Prior>(&start)) {
+    return *given;
+  }
+  const Gaussian& q = std::get<Gaussian>(start);
+  if (space.prior.family() == space::GaussianFamily::multivariate) {
+    return space::Prior::multivariate(q.mean, q.covariance());  // there are no bounds
+  }
+  const space::Transform transform(space.bounds, options.transform_map,
+                                   options.transform_interior_margin);
+  const vi::PhysicalMoments moments =
+      vi::physical_moments({.mean = q.mean, .log_std = q.std().array().log()}, transform);
+  return space::Prior::diagonal(moments.mean, moments.std);
+}
+
 }  // namespace
 
 SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& observations,
@@ -61,13 +81,10 @@ SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& obs
       xi_(space.dimension(), 0),
       qois_(likelihood_.num_qois(), 0) {
   regression_vi_table().require_allowed(options);
-  if (const auto* given = start ? std::get_if<space::Prior>(&*start) : nullptr) {
-    start_mean_ = frame_.start_of(given->mean());
-    start_std_ = frame_.std_of(*given).cwiseMin(1.0).cwiseMax(1e-6);
-  } else if (start) {
-    throw Error(ErrorKind::config,
-                "inference.initial.from: a saved state cannot start family low_rank; give its mean "
-                "and std as inference.initial, or set inference.family to full");
+  if (start) {
+    const space::Prior given = physical(*start, space, options);
+    start_mean_ = frame_.start_of(given.mean());
+    start_std_ = frame_.std_of(given).cwiseMin(1.0).cwiseMax(1e-6);
   }
   next_size_ = first_size();
 }

@@ -205,6 +205,15 @@ TEST_F(Regression, BranchesFromAnotherCampaign) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_LE(shown("second").at("evaluations").get<int>(),
             shown("first").at("evaluations").get<int>());
+  const ProgramResult low = invar(
+      "run study.yaml --campaign low --set inference.initial.from=first --set "
+      "inference.family=low_rank");
+  ASSERT_EQ(low.exit_code, 0) << low.err;
+  EXPECT_EQ(shown("low").at("stop_reason"), "accuracy");
+  const ProgramResult back =
+      invar("run study.yaml --campaign back --set inference.initial.from=low");
+  EXPECT_NE(back.exit_code, 0);
+  EXPECT_THAT(back.err, HasSubstr("low_rank"));
 }
 
 TEST_F(Regression, SaysInWordsWhatWasFound) {
