@@ -50,7 +50,7 @@ space::Prior physical(const Start& start, const space::Space& space,
   if (const auto* given = std::get_if<space::Prior>(&start)) {
     return *given;
   }
-  const Gaussian& q = std::get<Gaussian>(start);
+  const auto& q = std::get<Gaussian>(start);
   if (space.prior.family() == space::GaussianFamily::multivariate) {
     return space::Prior::multivariate(q.mean, q.covariance());  // there are no bounds
   }

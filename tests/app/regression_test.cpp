@@ -152,9 +152,10 @@ TEST_F(Regression, GoesOnInsideAFirstBatchThatWasCutToTheLimit) {
     ASSERT_EQ(kill.exit_code, 128 + 9) << kill.err;
     const std::string raise = " --set inference.max_evaluations=40";
 
-    ProgramResult result = invar("resume " + killed + " --set inference.max_evaluations=2", 4);
+    ProgramResult result =
+        invar(fmt::format("resume {} --set inference.max_evaluations=2", killed), 4);
     EXPECT_EQ(result.exit_code, 69) << "no more runs, no answer, nothing lost: " << result.err;
-    result = invar("resume " + killed + raise + " --stop-after 1", 4);
+    result = invar(fmt::format("resume {}{} --stop-after 1", killed, raise), 4);
     ASSERT_EQ(result.exit_code, 75) << result.err;
     EXPECT_THAT(result.err, HasSubstr("continuing after round 0"));
     EXPECT_EQ(shown(killed).at("evaluations"), 8);
@@ -165,8 +166,8 @@ TEST_F(Regression, GoesOnInsideAFirstBatchThatWasCutToTheLimit) {
     EXPECT_TRUE(found.at("posterior").contains("mean"));
 
     if (keys.empty()) {
-      ASSERT_EQ(invar("run study.yaml --campaign " + told + limit, 4).exit_code, 0);
-      ASSERT_EQ(invar("resume " + told + raise, 4).exit_code, 0);
+      ASSERT_EQ(invar(fmt::format("run study.yaml --campaign {}{}", told, limit), 4).exit_code, 0);
+      ASSERT_EQ(invar(fmt::format("resume {}{}", told, raise), 4).exit_code, 0);
       // What the rows tell of round 0 differs: there it was the last one.
       EXPECT_EQ(found.at("evaluations"), shown(told).at("evaluations"));
       EXPECT_EQ(found.at("posterior"), shown(told).at("posterior"));
