@@ -20,6 +20,10 @@ class NoEvaluator final : public method::Evaluator {
                 const Sink& /*sink*/) override {}
 };
 
+bool are_same(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  return a.rows() == b.rows() && a.cols() == b.cols() && a == b;
+}
+
 /// The round in which a method takes over a state that was reached under another study: a row of
 /// its own, with the batch that was under way, whose missing answers are cancelled.
 void take_over(store::CampaignStore& store, method::Method& method, const State& state,
@@ -87,10 +91,14 @@ core::Capabilities recorded_capabilities(store::CampaignStore& store, const core
   for (const core::Capabilities& candidate :
        {can, core::Capabilities{}, core::Capabilities{.jacobian = true},
         core::Capabilities{.vector_jacobian = true}, core::Capabilities{.jacobian_vector = true}}) {
-    const Batch asked = make_method(candidate)->ask();
-    const bool is_same =
-        asked.points == first->points && method::is_same(asked.wanted_of(0), first->wanted_of(0));
-    if (is_same) {
+    const auto method = make_method(candidate);
+    method->resume_first_batch(first->points.cols());
+    if (method->stop_reason() != method::StopReason::none) {
+      continue;
+    }
+    const Batch asked = method->ask();
+    if (are_same(asked.points, first->points) &&
+        method::is_same(asked.wanted_of(0), first->wanted_of(0))) {
       return candidate;
     }
   }
@@ -119,9 +127,14 @@ void continue_from_record(store::CampaignStore& store, method::Method& method,
     }
     return;
   }
-  // A changed prior may have moved the first batch, which no restart file tells of.
   const auto first = store.recorded_batch(0);
-  if (first && store.manifest().revision > 1 && first->points != method.ask().points) {
+  if (!first) {
+    return;
+  }
+  method.resume_first_batch(first->points.cols());
+  // A changed prior may have moved the first batch, which no restart file tells of.
+  if (store.manifest().revision > 1 && method.stop_reason() == method::StopReason::none &&
+      !are_same(method.ask().points, first->points)) {
     take_over(store, method, method.state(), say);
   }
 }

@@ -54,6 +54,7 @@ RegressionVi::RegressionVi(const space::Space& space, const space::Observations&
       start_(start_gaussian(start, space, transform_, prior_)),
       source_(source),
       observations_(observations.values),
+      first_limit_(options.max_evaluations),
       runs_(space.dimension(), likelihood_.num_residuals()) {
   if (family() == Family::mean_field) {
     start_.lower = start_.std().asDiagonal();
@@ -157,9 +158,18 @@ MatrixXd RegressionVi::next_points() const {
   // Only the first batch is cut to the limit (`explore` asks for the rest of it first): others are
   // asked whole or not at all, so that a limit that is raised later finds on record what it would
   // ask.
-  const Index size =
-      round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_;
+  const Index size = round_ == 0 ? std::min(next_size_, first_limit_) : next_size_;
   return start_.points(draws(exploring_key(round_), size));
+}
+
+void RegressionVi::resume_first_batch(Index size) {
+  INVAR_EXPECTS(size >= 1);
+  if (round_ == 0 && stage() == Stage::exploring) {
+    first_limit_ = size;
+    stop_ = std::min(next_size_, size) > options_.max_evaluations ? StopReason::max_evaluations
+                                                                  : StopReason::none;
+    pending_.reset();
+  }
 }
 
 method::Batch RegressionVi::ask() {

@@ -28,8 +28,6 @@ constexpr double least_radius_per_dimension = 0.05;
 constexpr double same_place = 1.0;
 /// Several starts are looked for among this share of the runs, the likeliest ones.
 constexpr Index share_of_starts = 8;
-/// So many rejections in a row of a Gauss-Newton search are run ahead.
-constexpr int most_rejections_ahead = 3;
 
 double distance(const Gaussian& a, const Gaussian& b) {
   return std::max(kl_divergence(a, b), kl_divergence(b, a));
@@ -411,51 +409,6 @@ Climb RegressionVi::makeshift() {
     step(climb);
   }
   return climb;
-}
-
-method::Batch RegressionVi::ahead() const {
-  method::Batch batch{.round = round_ + 1, .points = MatrixXd(space_.dimension(), 0)};
-  if (!pending_) {
-    return batch;
-  }
-  Index left = options_.max_evaluations - num_evaluations_ - pending_->cols();
-  batch.first_id = num_evaluations_ + pending_->cols();
-  const auto offer = [&](const MatrixXd& x) {
-    left -= x.cols();
-    if (left >= 0) {
-      // Each batch in one go, as `ask` does it: other shapes may differ in their last bits.
-      const Index there = batch.points.cols();
-      batch.points.conservativeResize(Eigen::NoChange, there + x.cols());
-      batch.points.rightCols(x.cols()) = transform_.to_physical(x);
-    }
-  };
-  if (climbs_.empty()) {
-    if (!has_jacobians()) {
-      const Index size = next_exploring_size(num_explored_ + pending_->cols());
-      offer(start_.points(draws(exploring_key(round_ + 1), size)));
-    }
-  } else {
-    for (const std::size_t other : turns()) {
-      if (other != current_) {
-        offer(next_points(climbs_[other]));
-      }
-    }
-    // It goes on when the others have come to their ends, unless one of them is better.
-    const std::size_t best = best_climb();
-    if (best != current_ && climbs_[current_].is_under_way() && climbs_[best].has_settled() &&
-        !climbs_[best].is_accurate()) {
-      offer(next_points(climbs_[best]));
-    }
-    if (const auto& search = climbs_[current_].search; search && search->has_point()) {
-      for (const VectorXd& trial : search->trials_if_rejected(prior_, most_rejections_ahead)) {
-        offer(trial);
-      }
-    }
-  }
-  if (has_jacobians()) {
-    batch.wanted.assign(static_cast<std::size_t>(batch.points.cols()), wanted());
-  }
-  return batch;
 }
 
 }  // namespace invar::regression

@@ -49,6 +49,17 @@ std::optional<Gaussian> seen_here(const Proposal& proposal) {
 }  // namespace
 
 void RegressionVi::reuse(std::vector<EarlierRuns> earlier) {
+  take_over(std::move(earlier));
+  begin();
+}
+
+void RegressionVi::begin() {
+  INVAR_EXPECTS(round_ == 0 && !pending_);
+  begin_anew();
+  check_limits();
+}
+
+void RegressionVi::take_over(std::vector<EarlierRuns> earlier) {
   INVAR_EXPECTS(round_ == 0 && !pending_ && earlier_.empty());
   for (const EarlierRuns& one : earlier) {
     const bool fits = one.transform.bounds().min().size() == space_.dimension() &&
@@ -63,8 +74,6 @@ void RegressionVi::reuse(std::vector<EarlierRuns> earlier) {
   }
   earlier_ = std::move(earlier);
   add_earlier_runs();
-  begin();
-  check_limits();
 }
 
 /// Nothing but the earlier runs is in use then.
@@ -108,7 +117,7 @@ void RegressionVi::add_earlier_runs() {
 }
 
 /// At the start of everything: with what earlier runs tell, or with runs of the start.
-void RegressionVi::begin() {
+void RegressionVi::begin_anew() {
   climbs_.clear();
   current_ = 0;
   last_climb_.reset();

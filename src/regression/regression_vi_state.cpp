@@ -314,7 +314,7 @@ void RegressionVi::rescore(const method::State& state, std::int64_t num_given_up
                     climbs_.front().elbo, runs_.size()));
   } else {
     start_ = new_start;
-    begin();
+    begin_anew();
     diagnostics_.messages.emplace_back(
         "prior, data or noise have changed before there was an answer: the method begins again");
   }

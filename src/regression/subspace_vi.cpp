@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
+#include <variant>
 
 #include <Eigen/Dense>
 #include <fmt/format.h>
@@ -14,6 +16,8 @@
 #include "invar/regression/informed_directions.hpp"
 #include "invar/regression/polynomial_fit.hpp"
 #include "invar/space/fingerprint.hpp"
+#include "invar/space/transform.hpp"
+#include "invar/vi/moments.hpp"
 
 namespace invar::regression {
 namespace {
@@ -40,6 +44,23 @@ constexpr int most_bases = 6;
 /// The same without derivatives, which takes many small steps.
 constexpr int most_bases_by_values = 30;
 
+/// A start in the units of the parameters: of a Gaussian no more than what a frame can take.
+space::Prior physical(const Start& start, const space::Space& space,
+                      const RegressionViOptions& options) {
+  if (const auto* given = std::get_if<space::Prior>(&start)) {
+    return *given;
+  }
+  const auto& q = std::get<Gaussian>(start);
+  if (space.prior.family() == space::GaussianFamily::multivariate) {
+    return space::Prior::multivariate(q.mean, q.covariance());  // there are no bounds
+  }
+  const space::Transform transform(space.bounds, options.transform_map,
+                                   options.transform_interior_margin);
+  const vi::PhysicalMoments moments =
+      vi::physical_moments({.mean = q.mean, .log_std = q.std().array().log()}, transform);
+  return space::Prior::diagonal(moments.mean, moments.std);
+}
+
 }  // namespace
 
 SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& observations,
@@ -54,18 +75,16 @@ SubspaceVi::SubspaceVi(const space::Space& space, const space::Observations& obs
       source_(source),
       start_mean_(VectorXd::Zero(space.dimension())),
       start_std_(VectorXd::Ones(space.dimension())),
+      first_limit_(options.max_evaluations),
       basis_(space.dimension(), 0),
       row_space_(likelihood_.num_residuals(), 0),
       xi_(space.dimension(), 0),
       qois_(likelihood_.num_qois(), 0) {
   regression_vi_table().require_allowed(options);
-  if (const auto* given = start ? std::get_if<space::Prior>(&*start) : nullptr) {
-    start_mean_ = frame_.start_of(given->mean());
-    start_std_ = frame_.std_of(*given).cwiseMin(1.0).cwiseMax(1e-6);
-  } else if (start) {
-    throw Error(ErrorKind::config,
-                "inference.initial.from: a saved state cannot start family low_rank; give its mean "
-                "and std as inference.initial, or set inference.family to full");
+  if (start) {
+    const space::Prior given = physical(*start, space, options);
+    start_mean_ = frame_.start_of(given.mean());
+    start_std_ = frame_.std_of(given).cwiseMin(1.0).cwiseMax(1e-6);
   }
   next_size_ = first_size();
 }
@@ -105,9 +124,8 @@ method::Batch SubspaceVi::ask() {
   if (!pending_) {
     switch (purpose_) {
       case Purpose::probing:
-        pending_ = points(
-            round_, nullptr,
-            round_ == 0 ? std::min<Index>(next_size_, options_.max_evaluations) : next_size_);
+        pending_ =
+            points(round_, nullptr, round_ == 0 ? std::min(next_size_, first_limit_) : next_size_);
         break;
       case Purpose::sketching:
         pending_ = examined_;
@@ -123,6 +141,54 @@ method::Batch SubspaceVi::ask() {
           .first_id = num_evaluations_,
           .points = frame_.to_physical(*pending_),
           .wanted = wanted(*pending_)};
+}
+
+method::Batch SubspaceVi::ahead() const {
+  method::Batch batch{.round = round_ + 1, .points = MatrixXd(frame_.dimension(), 0)};
+  if (!pending_) {
+    return batch;
+  }
+  batch.first_id = num_evaluations_ + pending_->cols();
+  // Each batch in one go, as `ask` does it: other shapes may differ in their last bits.
+  const auto offer = [&](const MatrixXd& xi) {
+    const Index there = batch.points.cols();
+    batch.points.conservativeResize(Eigen::NoChange, there + xi.cols());
+    batch.points.rightCols(xi.cols()) = frame_.to_physical(xi);
+    std::vector<method::WantedDerivatives> more = wanted(xi);
+    std::move(more.begin(), more.end(), std::back_inserter(batch.wanted));
+  };
+  switch (purpose_) {
+    case Purpose::probing: {
+      const Index left =
+          options_.max_evaluations - static_cast<Index>(num_evaluations_) - pending_->cols();
+      const Index rest = next_size_ - pending_->cols();
+      const Index size =
+          rest > 0 && rest <= left ? rest : next_probes(xi_.cols() + pending_->cols(), left);
+      if (size > 0) {
+        offer(points(round_ + 1, nullptr, size));
+      }
+      break;
+    }
+    case Purpose::sketching:
+      break;  // what follows is a matter of the derivatives
+    case Purpose::inference:
+      for (const RegressionVi::Offer& next : inner_->offers()) {
+        offer(next.is_search ? MatrixXd(basis_ * next.points)
+                             : lifted(round_ + next.rounds, next.points, basis_));
+      }
+      break;
+  }
+  return batch;
+}
+
+void SubspaceVi::resume_first_batch(Index size) {
+  INVAR_EXPECTS(size >= 1);
+  if (round_ == 0 && purpose_ == Purpose::probing) {
+    first_limit_ = size;
+    stop_ = std::min(next_size_, size) > options_.max_evaluations ? StopReason::max_evaluations
+                                                                  : StopReason::none;
+    pending_.reset();
+  }
 }
 
 /// What is wanted of the batch at hand.
@@ -310,12 +376,16 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   const Index left = options_.max_evaluations - static_cast<Index>(num_evaluations_);
-  const Index more = std::max<Index>(10, xi_.cols() / 4);
   if (told.good.empty() && left >= next_size_) {
     return;
   }
   if (xi_.cols() == 0) {
     stop_ = StopReason::max_evaluations;
+    return;
+  }
+  const Index rest = next_size_ - static_cast<Index>(result.evaluations.size());
+  if (rest > 0 && left >= rest) {  // of a first batch that was cut
+    next_size_ = rest;
     return;
   }
   if (source_ == DerivativeSource::jacobian) {
@@ -325,8 +395,8 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
     return;
   }
   if (source_ == DerivativeSource::vector_jacobian && left > 0) {
-    if (!are_exhausted(likelihood_.whitened_residuals(qois_), still) &&
-        xi_.cols() < most_probes() && left > more) {
+    const Index more = next_probes(xi_.cols(), left);
+    if (more > 0 && !are_exhausted(likelihood_.whitened_residuals(qois_), still)) {
       next_size_ = more;
       return;
     }
@@ -336,9 +406,9 @@ void SubspaceVi::probe(const Told& told, const method::BatchResult& result) {
   }
   const Fit fit = fit_values();
   const double error = std::sqrt(fit.left_out.cwiseAbs2().mean());
-  const Index doubled = std::min(xi_.cols(), most_probes() - xi_.cols());
-  if (error > RegressionVi::explained && doubled > 0 && left >= 2 * doubled) {
-    next_size_ = doubled;
+  const Index more = next_probes(xi_.cols(), left);
+  if (error > RegressionVi::explained && more > 0) {
+    next_size_ = more;
     return;
   }
   begin_by_values(fit);
@@ -350,6 +420,24 @@ Index SubspaceVi::most_probes() const {
                          ? std::min(likelihood_.num_residuals(), frame_.dimension())
                          : 2 * (frame_.dimension() + 2);
   return std::min<Index>(most, options_.first_sample_size.value_or(static_cast<int>(most)));
+}
+
+/// How many runs at the start follow so many if these do not tell all; 0 for none.
+/// @param left  that the limit allows for
+Index SubspaceVi::next_probes(Index num_probes, Index left) const {
+  switch (source_) {
+    case DerivativeSource::jacobian:
+      return 0;
+    case DerivativeSource::vector_jacobian: {
+      const Index more = std::max<Index>(10, num_probes / 4);
+      return num_probes < most_probes() && left > more ? more : 0;
+    }
+    case DerivativeSource::jacobian_vector:
+    case DerivativeSource::none:
+      break;
+  }
+  const Index doubled = std::min(num_probes, most_probes() - num_probes);
+  return doubled > 0 && left >= 2 * doubled ? doubled : 0;
 }
 
 /// The combinations of the QoIs that vary at the start.
@@ -413,6 +501,7 @@ void SubspaceVi::begin_by_values(const Fit& fit) {
   begin_inference(nullptr);
 }
 
+/// With all runs so far, not begun.
 /// @param last  the outcomes of the batch before, whose Jacobians are used too
 std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* last) const {
   const Index r = basis_.cols();
@@ -460,7 +549,7 @@ std::unique_ptr<RegressionVi> SubspaceVi::make_inner(const method::BatchResult* 
     }
     earlier.batches.push_back(std::move(batch));
   }
-  inner->reuse({std::move(earlier)});
+  inner->take_over({std::move(earlier)});
   return inner;
 }
 
@@ -482,6 +571,7 @@ void SubspaceVi::begin_inference(const method::BatchResult* last, bool needs_der
     uses_derivatives_ = true;
     inner_ = make_inner(last);
   }
+  inner_->begin();
   if (error < (uses_derivatives_ ? known : RegressionVi::explained) &&
       inner_->stage() == Stage::exploring) {
     inner_->go_on_from(inner_->proposal());

@@ -1,5 +1,7 @@
 // regression_vi through the program: the same answer whatever the ranks, stops and kills, changed
 // studies, and what is shown of it.
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include <fmt/format.h>
@@ -134,6 +136,46 @@ TEST_F(Regression, GoesOnWhereTheFirstBatchWasCutToTheLimit) {
   EXPECT_EQ(shown("cut").at("stop_reason"), "accuracy");
 }
 
+TEST_F(Regression, GoesOnInsideAFirstBatchThatWasCutToTheLimit) {
+  ::setenv("INVAR_TOY_CALLS", (folder_ / "calls").c_str(), 1);
+  for (const std::string keys : {"", ", family: low_rank"}) {
+    write_file(folder_ / "study.yaml", regression_study(keys, "{type: toy, sleep_s: 0.1}"));
+    std::filesystem::remove(folder_ / "calls");
+    const std::string killed = keys.empty() ? "killed" : "killed-low-rank";
+    const std::string told = keys.empty() ? "told" : "told-low-rank";
+    const std::string limit = " --set inference.max_evaluations=8";
+    const ProgramResult kill = run_shell(fmt::format(
+        "sh -c 'cd {0} && {{ {1} run study.yaml --campaign {2}{3} & }}; "
+        "until test $(stat -c %s calls 2>/dev/null || echo 0) -ge 3; do sleep 0.02; done; "
+        "kill -9 $!; wait $!'",
+        folder_.path().string(), program(), killed, limit));
+    ASSERT_EQ(kill.exit_code, 128 + 9) << kill.err;
+    const std::string raise = " --set inference.max_evaluations=40";
+
+    ProgramResult result =
+        invar(fmt::format("resume {} --set inference.max_evaluations=2", killed), 4);
+    EXPECT_EQ(result.exit_code, 69) << "no more runs, no answer, nothing lost: " << result.err;
+    result = invar(fmt::format("resume {}{} --stop-after 1", killed, raise), 4);
+    ASSERT_EQ(result.exit_code, 75) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("continuing after round 0"));
+    EXPECT_EQ(shown(killed).at("evaluations"), 8);
+    result = invar("resume " + killed, 4);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const json found = shown(killed);
+    EXPECT_GT(found.at("evaluations"), 20);
+    EXPECT_TRUE(found.at("posterior").contains("mean"));
+
+    if (keys.empty()) {
+      ASSERT_EQ(invar(fmt::format("run study.yaml --campaign {}{}", told, limit), 4).exit_code, 0);
+      ASSERT_EQ(invar(fmt::format("resume {}{}", told, raise), 4).exit_code, 0);
+      // What the rows tell of round 0 differs: there it was the last one.
+      EXPECT_EQ(found.at("evaluations"), shown(told).at("evaluations"));
+      EXPECT_EQ(found.at("posterior"), shown(told).at("posterior"));
+    }
+  }
+  ::unsetenv("INVAR_TOY_CALLS");
+}
+
 TEST_F(Regression, TellsTheModesThatItsStartsFound) {
   // The toy's parameters may change places: 0 and 2.5, or 2.5 and 0.
   write_file(folder_ / "study.yaml", R"(invar: 1
@@ -164,6 +206,15 @@ TEST_F(Regression, BranchesFromAnotherCampaign) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_LE(shown("second").at("evaluations").get<int>(),
             shown("first").at("evaluations").get<int>());
+  const ProgramResult low = invar(
+      "run study.yaml --campaign low --set inference.initial.from=first --set "
+      "inference.family=low_rank");
+  ASSERT_EQ(low.exit_code, 0) << low.err;
+  EXPECT_EQ(shown("low").at("stop_reason"), "accuracy");
+  const ProgramResult back =
+      invar("run study.yaml --campaign back --set inference.initial.from=low");
+  EXPECT_NE(back.exit_code, 0);
+  EXPECT_THAT(back.err, HasSubstr("low_rank"));
 }
 
 TEST_F(Regression, SaysInWordsWhatWasFound) {

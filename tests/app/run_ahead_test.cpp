@@ -72,7 +72,7 @@ TEST_F(RunAhead, GivesTheSameAnswerOnAnyNumberOfRanks) {
   }
 }
 
-std::string study_with_starts(const std::string& sleep_s) {
+std::string study_with_starts(const std::string& sleep_s, const std::string& keys = "") {
   return fmt::format(R"(invar: 1
 title: toy
 parameters:
@@ -81,11 +81,11 @@ parameters:
 observations:
   values: [2.5, 2.1, 1.8, 1.5, 1.3, 1.1]
   covariance: {{std: 0.05}}
-inference: {{method: regression_vi, random_seed: 3, starts: 4, sample_size: 4, accuracy: 0.2}}
+inference: {{method: regression_vi, random_seed: 3, starts: 4, sample_size: 4, accuracy: 0.2{}}}
 model: {{type: toy, sleep_s: {}}}
 campaign: {{segment_seconds: 0}}
 )",
-                     sleep_s);
+                     keys, sleep_s);
 }
 
 TEST_F(RunAhead, SeveralStartsGiveTheSameAnswerOnAnyNumberOfRanks) {
@@ -102,6 +102,15 @@ TEST_F(RunAhead, SeveralStartsGiveTheSameAnswerOnAnyNumberOfRanks) {
   ASSERT_EQ(invar("run study.yaml --campaign off" + std::string(off), 9).exit_code, 0);
   EXPECT_EQ(difference("one", "off"), "");
   EXPECT_EQ(counts("off").ran_ahead, 0);
+}
+
+TEST_F(RunAhead, FewDirectionsGiveTheSameAnswerOnAnyNumberOfRanks) {
+  write_file(folder_ / "study.yaml", study_with_starts("0.01", ", family: low_rank"));
+  ASSERT_EQ(invar("run study.yaml --campaign one").exit_code, 0);
+  const ProgramResult nine = invar("run study.yaml --campaign nine", 9);
+  ASSERT_EQ(nine.exit_code, 0) << nine.err;
+  EXPECT_EQ(difference("one", "nine"), "");
+  EXPECT_GT(counts("nine").asked_later, 0);
 }
 
 TEST_F(RunAhead, SeveralStartsNeedFewerTurns) {

@@ -728,6 +728,13 @@ AheadCounts run_with_offers(const Problem& problem, const RegressionViOptions& o
     const method::Batch ahead = method.ahead();
     EXPECT_EQ(method.state().values(), before.values());
     EXPECT_EQ(method.ahead().points, ahead.points);
+    Index num_offered = 0;
+    for (const RegressionVi::Offer& offer : method.offers()) {
+      EXPECT_LE(num_offered + offer.points.cols(), ahead.points.cols());
+      EXPECT_EQ(offer.points, ahead.points.middleCols(num_offered, offer.points.cols()));
+      num_offered += offer.points.cols();
+    }
+    EXPECT_EQ(num_offered, ahead.points.cols());
     EXPECT_EQ(method.ask().points, batch.points);
     offered.clear();
     for (Index i = 0; i < ahead.points.cols(); ++i) {
@@ -864,6 +871,37 @@ TEST(RegressionVi, GoesOnWhereItsFirstBatchWasCut) {
   }
   EXPECT_EQ(raised.stop_reason(), StopReason::accuracy);
   EXPECT_LE(kl_divergence(raised.best(), problem.solve({.random_seed = 7})->best()), 0.02);
+}
+
+TEST(RegressionVi, ResumesAFirstBatchThatWasCutAndAsksForTheRest) {
+  const Problem problem = without_jacobian(curved());
+  RegressionVi cut = problem.method({.max_evaluations = 4});
+  method::RecordedRounds told;
+  told[0] = problem.evaluate(cut.ask());
+  cut.tell(told[0]);
+  RegressionVi raised = problem.method({});
+  raised.recall(told);
+  raised.restore(cut.state());
+
+  RegressionVi lowered = problem.method({.max_evaluations = 3});
+  lowered.resume_first_batch(4);
+  EXPECT_EQ(lowered.stop_reason(), StopReason::max_evaluations);
+
+  RegressionVi resumed = problem.method({});
+  EXPECT_EQ(resumed.ask().points.cols(), 10);
+  resumed.resume_first_batch(4);
+  while (resumed.stop_reason() == StopReason::none) {
+    const method::Batch batch = resumed.ask();
+    EXPECT_EQ(batch.points.cols(), batch.round == 0 ? 4 : batch.points.cols());
+    if (batch.round > 0) {
+      ASSERT_EQ(batch.points, raised.ask().points);
+      raised.tell(problem.evaluate(batch));
+    }
+    resumed.tell(problem.evaluate(batch));
+    resumed.resume_first_batch(1);  // of no matter any more
+  }
+  EXPECT_EQ(raised.stop_reason(), StopReason::accuracy);
+  EXPECT_EQ(resumed.posterior()->mean, raised.posterior()->mean);
 }
 
 TEST(RegressionVi, AnAnswerBeforeTheFirstClimbChangesNothingAfterwards) {

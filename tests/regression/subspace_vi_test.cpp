@@ -1,5 +1,6 @@
 #include "invar/regression/subspace_vi.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -433,6 +434,36 @@ TEST(SubspaceVi, StartsWhereItIsTold) {
             0.05);
 }
 
+TEST(SubspaceVi, StartsWhereTheFullFamilyEnded) {
+  const Index d = 8;
+  const MatrixXd factor = MatrixXd::Identity(d, d) + 0.1 * normals(31, d, d);
+  VectorXd low = VectorXd::Constant(d, -HUGE_VAL);
+  low.head(3).setConstant(-0.5);
+  const auto none = space::Bounds::none(d);
+  for (const Problem& problem :
+       {curved(space::Prior::diagonal(VectorXd::Zero(d), VectorXd::Ones(d)),
+               space::Bounds(low, none.max())),
+        curved(space::Prior::multivariate(VectorXd::Zero(d), factor * factor.transpose()), none)}) {
+    const auto full = problem.solve({.accuracy = 0.1});
+    const auto before = full->posterior();
+    ASSERT_TRUE(before.has_value());
+    const auto method =
+        make_regression_vi(problem.space, problem.observations, {.family = FamilyChoice::low_rank},
+                           {.start = full->best(), .can = {.jacobian = true}});
+    const MatrixXd first = method->ask().points;
+    EXPECT_LE((first.rowwise().mean() - before->mean).cwiseQuotient(before->std).norm(),
+              1.2 * std::sqrt(static_cast<double>(d)))
+        << "the mean of four draws";
+    while (method->stop_reason() == StopReason::none) {
+      method->tell(problem.evaluate(method->ask()));
+    }
+    EXPECT_EQ(method->stop_reason(), StopReason::accuracy);
+    const auto from_prior =
+        solve(problem, {.family = FamilyChoice::low_rank}, DerivativeSource::jacobian);
+    EXPECT_NEAR(method->posterior()->elbo, from_prior->posterior()->elbo, 0.1);
+  }
+}
+
 TEST(MakeRegressionVi, TakesFewDirectionsWhereAFullCovarianceIsUnreasonable) {
   const auto is_subspace = [](Index d, Index m, const RegressionViOptions& options,
                               const core::Capabilities& can) {
@@ -458,9 +489,6 @@ TEST(MakeRegressionVi, TakesFewDirectionsWhereAFullCovarianceIsUnreasonable) {
 TEST(MakeRegressionVi, RefusesWhatFewDirectionsCannotDo) {
   const Problem problem = curved();
   const RegressionViOptions options{.family = FamilyChoice::low_rank};
-  EXPECT_THROW(make_regression_vi(problem.space, problem.observations, options,
-                                  {.start = Gaussian::standard(100)}),
-               Error);
   space::Space both = problem.space;
   both.prior = space::Prior::multivariate(VectorXd::Zero(100), MatrixXd::Identity(100, 100));
   VectorXd high = VectorXd::Constant(100, HUGE_VAL);
@@ -516,6 +544,121 @@ TEST(SubspaceVi, GoesBackToProbingWhereALimitCameTooSoon) {
     }
     EXPECT_EQ(goes_on.stop_reason(), StopReason::accuracy) << limit;
     EXPECT_LE(goes_on.num_evaluations(), 130) << limit;
+  }
+}
+
+TEST(SubspaceVi, ResumesAFirstBatchThatWasCutAndAsksForTheRest) {
+  const Problem problem = curved();
+  for (const auto source : {DerivativeSource::none, DerivativeSource::jacobian,
+                            DerivativeSource::vector_jacobian, DerivativeSource::jacobian_vector}) {
+    const RegressionViOptions options{.family = FamilyChoice::low_rank, .max_evaluations = 200};
+    SubspaceVi method(problem.space, problem.observations, options, std::nullopt, source);
+    const MatrixXd all = method.ask().points;
+
+    method.resume_first_batch(1);
+
+    EXPECT_EQ(method.ask().points, all.leftCols(1));
+    method.tell(problem.evaluate(method.ask()));
+    EXPECT_EQ(method.ask().points.cols(), all.cols() - 1);
+    while (method.stop_reason() == StopReason::none) {
+      method.tell(problem.evaluate(method.ask()));
+    }
+    const bool shows_all_at_once =
+        source == DerivativeSource::jacobian || source == DerivativeSource::vector_jacobian;
+    EXPECT_EQ(method.stop_reason(),
+              shows_all_at_once ? StopReason::accuracy : StopReason::max_evaluations)
+        << derivative_source_name(source);
+    EXPECT_TRUE(method.posterior().has_value());
+    RegressionViOptions low = options;
+    low.max_evaluations = 2;
+    SubspaceVi lowered(problem.space, problem.observations, low, std::nullopt, source);
+    lowered.resume_first_batch(3);
+    EXPECT_EQ(lowered.stop_reason(), StopReason::max_evaluations);
+  }
+}
+
+/// Rounds whose whole batch had been offered in the round before, by what they were for.
+struct Known {
+  int probes = 0;
+  int searches = 0;
+  int climbs = 0;
+  int rounds = 0;  // of all, known or not
+};
+
+/// Beside a method that is not asked what comes; to the end.
+Known run_with_offers(const Problem& problem, const RegressionViOptions& options,
+                      DerivativeSource source) {
+  SubspaceVi method(problem.space, problem.observations, options, std::nullopt, source);
+  SubspaceVi other(problem.space, problem.observations, options, std::nullopt, source);
+  Known known;
+  std::vector<method::Question> offered;
+  while (method.stop_reason() == StopReason::none) {
+    const method::Batch batch = method.ask();
+    EXPECT_EQ(batch.points, other.ask().points);
+    bool is_known = true;
+    for (Index i = 0; i < batch.points.cols(); ++i) {
+      is_known = is_known && std::any_of(offered.begin(), offered.end(), [&](const auto& question) {
+                   return method::is_same(question, batch.question(i));
+                 });
+    }
+    const method::Batch ahead = method.ahead();
+    EXPECT_EQ(method.ahead().points, ahead.points);
+    EXPECT_LE(method.num_evaluations() + batch.points.cols() + ahead.points.cols(),
+              options.max_evaluations);
+    offered.clear();
+    for (Index i = 0; i < ahead.points.cols(); ++i) {
+      offered.push_back(ahead.question(i));
+    }
+    const auto stage_before = method.state().get<std::int64_t>("purpose");
+    const method::BatchResult result = problem.evaluate(batch);
+    method.tell(result);
+    other.tell(result);
+    if (is_known) {
+      (stage_before == 0          ? known.probes
+       : batch.points.cols() == 1 ? known.searches
+                                  : known.climbs) += 1;
+    }
+    ++known.rounds;
+  }
+  expect_same_states(method, other);
+  EXPECT_EQ(method.posterior()->samples, other.posterior()->samples);
+  EXPECT_EQ(method.posterior()->weights, other.posterior()->weights);
+  return known;
+}
+
+TEST(SubspaceVi, KnowsAheadWhatItProbesNext) {
+  const Problem problem = curved();
+  for (const auto source : {DerivativeSource::none, DerivativeSource::vector_jacobian,
+                            DerivativeSource::jacobian_vector}) {
+    const Known known = run_with_offers(
+        problem, {.family = FamilyChoice::low_rank, .max_evaluations = 200}, source);
+    EXPECT_GE(known.probes, 1) << derivative_source_name(source);
+  }
+}
+
+TEST(SubspaceVi, KnowsAheadTheBatchesOfOtherStarts) {
+  const Index d = 20;
+  const MatrixXd factor = MatrixXd::Identity(d, d) + 0.1 * normals(31, d, d);
+  const auto correlated =
+      space::Prior::multivariate(VectorXd::Constant(d, 0.2), factor * factor.transpose());
+  for (const Problem& problem : {curved(), curved(correlated, space::Bounds::none(d))}) {
+    for (const auto source : {DerivativeSource::vector_jacobian, DerivativeSource::jacobian}) {
+      const Known known = run_with_offers(
+          problem, {.family = FamilyChoice::low_rank, .max_evaluations = 300, .starts = 4}, source);
+      // By products, a single search begins at the run that the directions are from.
+      EXPECT_GE(known.searches + known.climbs, source == DerivativeSource::jacobian ? 4 : 1);
+    }
+  }
+}
+
+TEST(SubspaceVi, GivesTheSameAnswerWithOffersWhereRunsFail) {
+  Problem problem = curved();
+  problem.num_runs_per_failure = 9;
+  for (const auto source : {DerivativeSource::jacobian, DerivativeSource::vector_jacobian,
+                            DerivativeSource::jacobian_vector}) {
+    const Known known = run_with_offers(
+        problem, {.family = FamilyChoice::low_rank, .max_evaluations = 150, .starts = 3}, source);
+    EXPECT_GE(known.rounds, 5) << derivative_source_name(source);
   }
 }
 

@@ -85,6 +85,13 @@ class Method {
   /// @pre stop_reason() == none
   virtual Batch ask() = 0;
 
+  /// Tells that the first batch is on record with so many points: a limit that has changed since
+  /// may have cut it. It is asked with as many, and what was cut off later; where the limit does
+  /// not allow for them now, the method stops. Changes nothing once a batch was told.
+  ///
+  /// @pre size >= 1
+  virtual void resume_first_batch(Eigen::Index /*size*/) {}
+
   /// Points that may be asked soon, most likely first, for groups of ranks that would be idle: a
   /// batch without a round of its own, empty where nothing is known. The same state always gives
   /// the same, and whether it is called changes nothing else.

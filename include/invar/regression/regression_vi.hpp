@@ -124,11 +124,27 @@ class RegressionVi : public RegressionMethod {
   /// @throws Error(config)  when they have another number of parameters or QoIs
   void reuse(std::vector<EarlierRuns> earlier);
 
+  /// The first half of that: the runs are there, but where to begin is not settled. `begin` or
+  /// `restore` follows.
+  void take_over(std::vector<EarlierRuns> earlier);
+  /// The other half.
+  void begin();
+
   method::Batch ask() override;
+  void resume_first_batch(Eigen::Index size) override;
   /// Exploring: the batch that follows if the fit does not explain the runs. Else the next batches
   /// of the climbs and searches whose turns come next, then that of the best climb that waits for
   /// them, then what a Gauss-Newton search tries after rejections.
   [[nodiscard]] method::Batch ahead() const override;
+  /// A batch that may be asked soon.
+  struct Offer {
+    Eigen::MatrixXd points;
+    Eigen::Index rounds;  // how many rounds from now, if every climb under way has its turn
+    bool is_search;       // a trial of a Gauss-Newton search
+  };
+  /// Those of `ahead`, one by one.
+  /// @pre as of `ahead`
+  [[nodiscard]] std::vector<Offer> offers() const;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
@@ -243,7 +259,7 @@ class RegressionVi : public RegressionMethod {
   void add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,
                     Eigen::Index num_drawn, Told& told);
   void add_earlier_runs();
-  void begin();
+  void begin_anew();
   [[nodiscard]] std::optional<Gaussian> best_known_gaussian() const;
   int climb_without_new_runs();
   [[nodiscard]] Eigen::Index enough_to_fit() const;
@@ -298,6 +314,7 @@ class RegressionVi : public RegressionMethod {
   std::int64_t round_ = 0;
   std::int64_t num_evaluations_ = 0;
   Eigen::Index next_size_ = 0;     // of the next batch at the start
+  Eigen::Index first_limit_;       // of the first batch of all
   Eigen::Index num_explored_ = 0;  // runs kept that were drawn from there
   int num_empty_ = 0;              // batches in a row without a good run there
   std::vector<Eigen::Index> tried_starts_;

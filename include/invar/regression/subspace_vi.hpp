@@ -50,6 +50,11 @@ class SubspaceVi : public RegressionMethod {
              DerivativeSource source);
 
   method::Batch ask() override;
+  void resume_first_batch(Eigen::Index size) override;
+  /// Probing: the probes that follow if these do not tell all. Later what the inner method offers;
+  /// a batch of it counts where it is asked in the round that was foreseen, as what runs have in
+  /// the other directions is a matter of the round.
+  [[nodiscard]] method::Batch ahead() const override;
   void tell(const method::BatchResult& result) override;
   [[nodiscard]] method::RoundDiagnostics diagnostics() const override { return diagnostics_; }
   [[nodiscard]] method::StopReason stop_reason() const override { return stop_; }
@@ -122,6 +127,7 @@ class SubspaceVi : public RegressionMethod {
   void probe(const Told& told, const method::BatchResult& result);
   void keep_to_the_limit();
   [[nodiscard]] Eigen::Index most_probes() const;
+  [[nodiscard]] Eigen::Index next_probes(Eigen::Index num_probes, Eigen::Index left) const;
   void find_row_space();
   void begin_sketch();
   void sketch(const Told& told, const method::BatchResult& result);
@@ -154,6 +160,7 @@ class SubspaceVi : public RegressionMethod {
   std::int64_t num_products_ = 0;
   Purpose purpose_ = Purpose::probing;
   Eigen::Index next_size_ = 0;
+  Eigen::Index first_limit_;   // of the first batch
   int num_empty_ = 0;          // probing or sketching in a row without a good run
   Eigen::MatrixXd basis_;      // d x r
   Eigen::MatrixXd row_space_;  // orthonormal combinations of the whitened QoIs that vary
