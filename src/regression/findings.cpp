@@ -67,8 +67,9 @@ std::string gaussian_finding(double k_hat, double ess, double nats_lost, double 
   if (is_exact && ess < least_ess) {
     return "the Gaussian is a good description (the fit of the model is exact)";
   }
-  const std::string loss = fmt::format("it loses {:.2g} nats, known to {:.1g}",
-                                       std::max(nats_lost, 0.0), is_exact ? 0.0 : uncertainty);
+  const std::string lost = fmt::format("{:.2g}", std::max(nats_lost, 0.0));
+  const std::string loss = is_exact ? "it loses " + lost + " nats"
+                                    : fmt::format("it loses {} +- {:.1g} nats", lost, uncertainty);
   if (nats_lost < 0.1) {
     return fmt::format("the Gaussian is a good description ({})", loss);
   }

@@ -106,8 +106,9 @@ TEST_F(RunAhead, SeveralStartsGiveTheSameAnswerOnAnyNumberOfRanks) {
 
 TEST_F(RunAhead, FewDirectionsGiveTheSameAnswerOnAnyNumberOfRanks) {
   write_file(folder_ / "study.yaml", study_with_starts("0.01", ", family: low_rank"));
-  ASSERT_EQ(invar("run study.yaml --campaign one").exit_code, 0);
-  const ProgramResult nine = invar("run study.yaml --campaign nine", 9);
+  const std::string seed = " --set inference.random_seed=4";
+  ASSERT_EQ(invar("run study.yaml --campaign one" + seed).exit_code, 0);
+  const ProgramResult nine = invar("run study.yaml --campaign nine" + seed, 9);
   ASSERT_EQ(nine.exit_code, 0) << nine.err;
   EXPECT_EQ(difference("one", "nine"), "");
   EXPECT_GT(counts("nine").asked_later, 0);
