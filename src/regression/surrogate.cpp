@@ -268,11 +268,13 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
                                    std::max(least, 0.5 * surrogate.effective_sample_size));
     log_weights += surrogate.tilt * log_likelihoods;
   }
-  const auto [members, samples, fit, error] =
+  const ResidualFit best =
       options.uses_jacobians
           ? fit_jacobians(runs, base, candidates, log_weights)
           : fit_residuals(runs, base, candidates, log_weights, log_weights, false);
-  surrogate.runs = members;
+  const Samples& samples = best.samples;
+  const Fit& fit = best.fit;
+  surrogate.runs = best.runs;
   surrogate.left_out = VectorXd::Zero(samples.z.cols());
   surrogate.residuals = fit.map;
   surrogate.residual_error = std::sqrt(
