@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "invar/campaign/run.hpp"
+#include "invar/method/state_reader.hpp"
 #include "invar/regression/make_regression_vi.hpp"
 #include "invar/store/record.hpp"
 
@@ -19,10 +20,6 @@ class NoEvaluator final : public method::Evaluator {
   void evaluate(const Batch& /*batch*/, const std::vector<Eigen::Index>& /*samples*/,
                 const Sink& /*sink*/) override {}
 };
-
-bool are_same(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  return a.rows() == b.rows() && a.cols() == b.cols() && a == b;
-}
 
 /// The round in which a method takes over a state that was reached under another study: a row of
 /// its own, with the batch that was under way, whose missing answers are cancelled.
@@ -97,7 +94,7 @@ core::Capabilities recorded_capabilities(store::CampaignStore& store, const core
       continue;
     }
     const Batch asked = method->ask();
-    if (are_same(asked.points, first->points) &&
+    if (method::are_same(asked.points, first->points) &&
         method::is_same(asked.wanted_of(0), first->wanted_of(0))) {
       return candidate;
     }
@@ -134,7 +131,7 @@ void continue_from_record(store::CampaignStore& store, method::Method& method,
   method.resume_first_batch(first->points.cols());
   // A changed prior may have moved the first batch, which no restart file tells of.
   if (store.manifest().revision > 1 && method.stop_reason() == method::StopReason::none &&
-      !are_same(method.ask().points, first->points)) {
+      !method::are_same(method.ask().points, first->points)) {
     take_over(store, method, method.state(), say);
   }
 }

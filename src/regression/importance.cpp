@@ -112,4 +112,10 @@ SmoothedWeights smoothed_weights(const VectorXd& log_weights) {
   return smoothed;
 }
 
+Eigen::MatrixXd weighted_covariance(const Eigen::MatrixXd& points, const VectorXd& weights,
+                                    const VectorXd& middle) {
+  const Eigen::MatrixXd centred = points.colwise() - middle;
+  return centred * weights.asDiagonal() * centred.transpose();
+}
+
 }  // namespace invar::regression

@@ -86,8 +86,7 @@ Gaussian RegressionVi::correcting_proposal() const {
   const double width = 1.0 + 2.0 * std::sqrt(2.0 / static_cast<double>(space_.dimension()));
   const VectorXd weights = importance().smoothed.weights;
   const VectorXd mean = runs_.x() * weights;
-  const MatrixXd centred = runs_.x().colwise() - mean;
-  const MatrixXd covariance = centred * weights.asDiagonal() * centred.transpose();
+  const MatrixXd covariance = weighted_covariance(runs_.x(), weights, mean);
   return {.mean = mean, .lower = (width * covariance + best().covariance()).llt().matrixL()};
 }
 

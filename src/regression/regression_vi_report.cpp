@@ -86,14 +86,17 @@ RegressionVi::Importance RegressionVi::importance() const {
 }
 
 /// Those of the posterior, by the runs with these weights and by a fit where the runs are.
-CorrectedMoments RegressionVi::corrected_moments(const VectorXd& weights) const {
+CorrectedMoments RegressionVi::corrected_moments(const MatrixXd& points,
+                                                 const VectorXd& weights) const {
+  if (!SurrogatePosterior::may_draw(runs_)) {
+    return regression::corrected_moments(points, weights, {}, MatrixXd(points.rows(), 0), {});
+  }
   const Gaussian base = correcting_proposal();
   const SurrogatePosterior fitted(
       fit_surrogate(runs_, base, {.uses_jacobians = runs_.has_jacobians()}), base, prior_, runs_);
   const SurrogatePosterior::Draws draws = fitted.draws(options_.random_seed);
-  return regression::corrected_moments(transform_.to_physical(runs_.x()), weights,
-                                       fitted.weights_of_runs(), transform_.to_physical(draws.x),
-                                       draws.weights);
+  return regression::corrected_moments(points, weights, fitted.weights_of_runs(),
+                                       transform_.to_physical(draws.x), draws.weights);
 }
 
 void RegressionVi::report(const Round& round) {
@@ -168,7 +171,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   optimizer.set("std", VectorXd(q.std()));
 
   // How good the answer is.
-  const CorrectedMoments corrected = corrected_moments(weights);
+  const CorrectedMoments corrected = corrected_moments(points, weights);
   const VectorXd corrected_std = corrected.covariance.diagonal().cwiseSqrt();
   const VectorXd predicted = qois_ * weights;
   const VectorXd predicted_std = ((qois_.colwise() - predicted).cwiseAbs2() * weights).cwiseSqrt();

@@ -50,14 +50,10 @@ void Runs::add(const Proposal& drawn_from, double num_drawn, const MatrixXd& x,
                                                  [](const MatrixXd& j) { return j.size() > 0; });
   std::move(jacobians.begin(), jacobians.end(), std::back_inserter(jacobians_));
   // The new proposal at all runs, and the old ones at the new runs.
+  VectorXd mixture(num_runs_ + more);
+  mixture << log_mixture_, log_sum_of_proposals(x);
   proposals_.push_back(drawn_from);
   num_drawn_.push_back(num_drawn);
-  VectorXd mixture = VectorXd::Constant(num_runs_ + more, -HUGE_VAL);
-  mixture.head(num_runs_) = log_mixture_;
-  for (std::size_t b = 0; b + 1 < proposals_.size() && more > 0; ++b) {
-    mixture.tail(more) =
-        log_sum(mixture.tail(more), proposals_[b].log_density(x).array() + std::log(num_drawn_[b]));
-  }
   num_runs_ += more;
   log_mixture_ = log_sum(mixture, drawn_from.log_density(this->x()).array() + std::log(num_drawn));
 }
@@ -66,19 +62,24 @@ VectorXd Runs::log_likelihoods() const {
   return -0.5 * residuals().colwise().squaredNorm().transpose();
 }
 
+double Runs::log_num_drawn() const {
+  return std::log(std::accumulate(num_drawn_.begin(), num_drawn_.end(), 0.0));
+}
+
+VectorXd Runs::log_sum_of_proposals(const MatrixXd& x) const {
+  VectorXd sum = VectorXd::Constant(x.cols(), -HUGE_VAL);
+  for (std::size_t b = 0; b < proposals_.size() && x.cols() > 0; ++b) {
+    sum = log_sum(sum, proposals_[b].log_density(x).array() + std::log(num_drawn_[b]));
+  }
+  return sum;
+}
+
 VectorXd Runs::log_mixture() const {
-  const double total = std::accumulate(num_drawn_.begin(), num_drawn_.end(), 0.0);
-  return log_mixture_.array() - std::log(total);
+  return log_mixture_.array() - log_num_drawn();
 }
 
 VectorXd Runs::log_mixture(const MatrixXd& x) const {
-  VectorXd mixture = VectorXd::Constant(x.cols(), -HUGE_VAL);
-  double total = 0.0;
-  for (std::size_t b = 0; b < proposals_.size(); ++b) {
-    mixture = log_sum(mixture, proposals_[b].log_density(x).array() + std::log(num_drawn_[b]));
-    total += num_drawn_[b];
-  }
-  return mixture.array() - std::log(total);
+  return log_sum_of_proposals(x).array() - log_num_drawn();
 }
 
 VectorXd Runs::log_weights(const Gaussian& q) const {

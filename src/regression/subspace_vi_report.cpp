@@ -8,6 +8,7 @@
 
 #include "invar/core/random.hpp"
 #include "invar/regression/findings.hpp"
+#include "invar/regression/importance.hpp"
 #include "invar/regression/informed_directions.hpp"
 #include "invar/regression/subspace_vi.hpp"
 
@@ -46,10 +47,9 @@ WeighedRuns SubspaceVi::weighed_runs() const {
   const VectorXd shares = (runs.log_weights.array() - runs.log_weights.maxCoeff()).exp();
   const VectorXd weights = shares / shares.sum();
   const VectorXd mean = runs.points * weights;
-  const MatrixXd centred = runs.points.colwise() - mean;
   // In the other directions the target is the prior, which needs no weights.
   runs.moments = frame_.moments(basis_ * mean, basis_,
-                                centred * weights.asDiagonal() * centred.transpose() -
+                                weighted_covariance(runs.points, weights, mean) -
                                     MatrixXd::Identity(basis_.cols(), basis_.cols()));
   runs.points = frame_.to_physical(xi_);
   runs.log_weights.array() += frame_.log_mass();

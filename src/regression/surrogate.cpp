@@ -195,8 +195,9 @@ ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
 
 /// The fit of Jacobians by flatter weights than those of `base`, as far as that makes it better
 /// there: few runs of noise against many of bias.
-ResidualFit fit_jacobians(const Runs& runs, const Gaussian& base,
-                          const std::vector<Index>& candidates, const VectorXd& log_weights) {
+ResidualFit fit_by_flatter_weights(const Runs& runs, const Gaussian& base,
+                                   const std::vector<Index>& candidates,
+                                   const VectorXd& log_weights) {
   const double enough = std::min(enough_per_dimension * static_cast<double>(base.dimension()),
                                  static_cast<double>(candidates.size()));
   ResidualFit best = fit_residuals(runs, base, candidates, log_weights, log_weights, true);
@@ -270,7 +271,7 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   }
   const ResidualFit best =
       options.uses_jacobians
-          ? fit_jacobians(runs, base, candidates, log_weights)
+          ? fit_by_flatter_weights(runs, base, candidates, log_weights)
           : fit_residuals(runs, base, candidates, log_weights, log_weights, false);
   const Samples& samples = best.samples;
   const Fit& fit = best.fit;

@@ -26,13 +26,18 @@ constexpr double widening = 1.3;
 
 Gaussian learnt(const MatrixXd& x, const VectorXd& weights, const Gaussian& base) {
   const VectorXd mean = x * weights;
-  const MatrixXd centred = x.colwise() - mean;
   const MatrixXd covariance =
-      widening * (centred * weights.asDiagonal() * centred.transpose()) + 0.01 * base.covariance();
+      widening * weighted_covariance(x, weights, mean) + 0.01 * base.covariance();
   return {.mean = mean, .lower = covariance.llt().matrixL()};
 }
 
 }  // namespace
+
+bool SurrogatePosterior::may_draw(const Runs& runs) {
+  const auto d = static_cast<double>(runs.x().rows());
+  return d * d * static_cast<double>(runs.proposals().size()) * static_cast<double>(least_draws) <=
+         most_products;
+}
 
 SurrogatePosterior::SurrogatePosterior(Surrogate fitted, Gaussian base,
                                        const PriorExpectation& prior, const Runs& runs)
@@ -113,9 +118,8 @@ CorrectedMoments corrected_moments(const MatrixXd& runs, const VectorXd& weights
   };
   const MatrixXd exact = parts(runs, weights);
   if (draws.cols() == 0) {
-    const MatrixXd centred = runs.colwise() - by_runs;
     return {.mean = by_runs,
-            .covariance = centred * weights.asDiagonal() * centred.transpose(),
+            .covariance = weighted_covariance(runs, weights, by_runs),
             .error = exact.rowwise().norm().maxCoeff()};
   }
   const VectorXd by_draws = draws * draw_weights;
@@ -130,9 +134,8 @@ CorrectedMoments corrected_moments(const MatrixXd& runs, const VectorXd& weights
                         .cwiseSqrt()
                         .maxCoeff();
   corrected.mean = by_runs + corrected.share * (by_draws - runs * surrogate_weights);
-  const auto covariance = [&](const MatrixXd& points, const VectorXd& of) -> MatrixXd {
-    const MatrixXd centred = points.colwise() - corrected.mean;
-    return centred * of.asDiagonal() * centred.transpose();
+  const auto covariance = [&](const MatrixXd& points, const VectorXd& of) {
+    return weighted_covariance(points, of, corrected.mean);
   };
   const MatrixXd of_runs = covariance(runs, weights);
   const MatrixXd of_draws = covariance(draws, draw_weights);

@@ -24,4 +24,9 @@ struct SmoothedWeights {
 /// MPI:    Local.
 SmoothedWeights smoothed_weights(const Eigen::VectorXd& log_weights);
 
+/// sum w_i (x_i - middle) (x_i - middle)^T.
+/// Shapes: points d x n, weights n, middle d; result d x d.
+Eigen::MatrixXd weighted_covariance(const Eigen::MatrixXd& points, const Eigen::VectorXd& weights,
+                                    const Eigen::VectorXd& middle);
+
 }  // namespace invar::regression

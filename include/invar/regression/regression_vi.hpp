@@ -288,7 +288,8 @@ class RegressionVi : public RegressionMethod {
   void check_limits();
   void load(const method::State& state);
   [[nodiscard]] Importance importance() const;
-  [[nodiscard]] CorrectedMoments corrected_moments(const Eigen::VectorXd& weights) const;
+  [[nodiscard]] CorrectedMoments corrected_moments(const Eigen::MatrixXd& points,
+                                                   const Eigen::VectorXd& weights) const;
   [[nodiscard]] vi::PhysicalMoments moments(const Gaussian& q) const;
   void report(const Round& round);
 

@@ -66,6 +66,10 @@ class Runs {
   [[nodiscard]] Eigen::VectorXd log_mixture(const Eigen::MatrixXd& x) const;
 
  private:
+  /// log sum_b n_b q_b at every column.
+  [[nodiscard]] Eigen::VectorXd log_sum_of_proposals(const Eigen::MatrixXd& x) const;
+  [[nodiscard]] double log_num_drawn() const;  // of all of them
+
   Eigen::Index num_runs_ = 0;
   bool has_jacobians_ = false;
   Eigen::MatrixXd x_, residuals_;  // with room for more

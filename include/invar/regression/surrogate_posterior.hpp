@@ -26,6 +26,10 @@ class SurrogatePosterior {
     Eigen::VectorXd weights;  // k, sum 1
   };
 
+  /// Whether draws may be cheap enough, as far as can be said before there is a fit: where they
+  /// are not, `draws` gives none and no fit is needed for them.
+  [[nodiscard]] static bool may_draw(const Runs& runs);
+
   /// @param fitted  seen from `base`
   /// @param runs    that it was made from; both must live as long as this
   SurrogatePosterior(Surrogate fitted, Gaussian base, const PriorExpectation& prior,
