@@ -149,21 +149,47 @@ MatrixXd second_degree(const MatrixXd& z) {
   return features;
 }
 
+/// The inverse of a lower triangular matrix, with a third of what a solve with the identity takes.
+void invert_lower(Eigen::Ref<MatrixXd> lower) {
+  constexpr Index block = 64;
+  const Index n = lower.rows();
+  if (n <= block) {
+    const MatrixXd whole = lower;
+    lower.setIdentity();
+    whole.triangularView<Eigen::Lower>().solveInPlace(lower);
+    return;
+  }
+  const Index half = n / 2;
+  auto above = lower.topLeftCorner(half, half);
+  auto below = lower.bottomRightCorner(n - half, n - half);
+  invert_lower(above);
+  invert_lower(below);
+  const MatrixXd product =
+      lower.bottomLeftCorner(n - half, half) * above.triangularView<Eigen::Lower>();
+  lower.bottomLeftCorner(n - half, half).noalias() =
+      -(below.triangularView<Eigen::Lower>() * product);
+}
+
 /// Regression on all polynomials of degree 2: by Gram matrices of the samples, or in an orthonormal
 /// basis of the polynomials' values where these are fewer.
 class QuadraticFit {
  public:
-  QuadraticFit(const MatrixXd& z, const Centred& data)
-      : z_(z), roots_(data.roots), values_(data.values), unit_(roots_ / roots_.norm()) {
+  /// @param scaled  z in the metric of the curvatures
+  QuadraticFit(const MatrixXd& z, const MatrixXd& scaled, const Centred& data)
+      : z_(z),
+        scaled_(scaled),
+        roots_(data.roots),
+        values_(data.values),
+        unit_(roots_ / roots_.norm()) {
     const Index d = z.rows();
     const Index num_features = d + d * (d + 1) / 2;
-    if (2 * num_features < z.cols()) {
+    if (is_reduced(d, z.cols())) {
       reduce(num_features);
       return;
     }
-    const MatrixXd gram = z.transpose() * z;
+    linear_ = z.transpose() * z;
+    const MatrixXd gram = scaled.transpose() * scaled;
     const VectorXd squares = gram.diagonal();
-    linear_ = gram;
     quadratic_ = 0.5 * gram.cwiseAbs2();
     quadratic_.rowwise() -= 0.5 * squares.transpose();
     quadratic_.colwise() -= 0.5 * squares;
@@ -212,11 +238,14 @@ class QuadraticFit {
   void take(const Variances& at) { best_log_likelihood_ = log_likelihood(at); }
 
   /// Whether the work is done in a basis of the polynomials.
+  static bool is_reduced(Index dimension, Index num_samples) {
+    return dimension * (dimension + 3) < num_samples;
+  }
   [[nodiscard]] bool is_reduced() const { return upper_.size() > 0; }
 
   [[nodiscard]] double best_log_likelihood() const { return best_log_likelihood_; }
 
-  /// Slopes and curvatures for the variances tried last.
+  /// Slopes and curvatures (in the metric) for the variances tried last.
   QuadraticMap map(const Variances& at) {
     MatrixXd alpha = half_;  // n x m
     factor_.matrixU().solveInPlace(alpha);
@@ -236,11 +265,11 @@ class QuadraticFit {
     }
     alpha = roots_.asDiagonal() * alpha;
     map.slope = std::exp(at.log_slope) * (z_ * alpha);
-    const MatrixXd scaled = std::exp(at.log_curvature) * alpha;
-    const Eigen::RowVectorXd sums = scaled.colwise().sum();
+    const MatrixXd weighted = std::exp(at.log_curvature) * alpha;
+    const Eigen::RowVectorXd sums = weighted.colwise().sum();
     for (Index k = 0; k < m; ++k) {
       auto block = map.curvature.middleCols(k * d, d);
-      block.noalias() = (z_ * scaled.col(k).asDiagonal()) * z_.transpose();
+      block.noalias() = (scaled_ * weighted.col(k).asDiagonal()) * scaled_.transpose();
       block.diagonal().array() -= sums[k];
     }
     return map;
@@ -259,9 +288,8 @@ class QuadraticFit {
       const MatrixXd residuals = outside_ + inside.transpose() * half_;
       return share.cwiseMax(1e-3).cwiseInverse().asDiagonal() * residuals;
     }
-    const Index n = roots_.size();
-    MatrixXd inverse = MatrixXd::Identity(n, n);
-    factor_.matrixL().solveInPlace(inverse);
+    MatrixXd inverse = factor_.matrixL();
+    invert_lower(inverse);
     const VectorXd share =
         inverse.colwise().squaredNorm().transpose().array() - unit_.array().square() / constant_;
     MatrixXd residuals = half_;
@@ -274,7 +302,7 @@ class QuadraticFit {
   void reduce(Index num_features) {
     const Index d = z_.rows();
     MatrixXd features(z_.cols(), num_features);
-    features << z_.transpose(), second_degree(z_);
+    features << z_.transpose(), second_degree(scaled_);
     const Eigen::RowVectorXd mean =
         roots_.cwiseAbs2().transpose() * features / roots_.squaredNorm();
     features = (roots_.asDiagonal() * (features.rowwise() - mean)).eval();
@@ -335,6 +363,7 @@ class QuadraticFit {
   }
 
   const MatrixXd& z_;
+  const MatrixXd& scaled_;
   const VectorXd& roots_;
   const MatrixXd& values_;
   VectorXd unit_;                // the constant, weighted
@@ -372,6 +401,49 @@ void finish(const Samples& samples, Fit& fit) {
   fit.residuals.colwise() -= fit.map.offset;
 }
 
+/// Curvatures in a symmetric metric as those in z.
+void to_z(const MatrixXd& metric, QuadraticMap& map) {
+  const Index d = map.dimension();
+  for (Index k = 0; k < map.num_functions(); ++k) {
+    auto block = map.curvature.middleCols(k * d, d);
+    block = (metric * block * metric).eval();
+  }
+}
+
+/// The variances of the largest restricted likelihood, which comes with them, for curvatures in the
+/// metric of `scaled`.
+///
+/// They are searched for among the points that matter most, then among all; where these are more
+/// than a factor for each trial should cost, among more of them.
+std::pair<QuadraticFit::Variances, double> choose_variances(const Samples& samples,
+                                                            const MatrixXd& scaled,
+                                                            const Centred& data,
+                                                            QuadraticFit::Variances variances) {
+  const auto search_among = [&](Index number, double first_step, double last_step) {
+    const std::vector<Index> chosen = heaviest(samples.weights, number);
+    const MatrixXd z = samples.z(Eigen::all, chosen);
+    const MatrixXd also_scaled = scaled(Eigen::all, chosen);
+    const VectorXd weights = samples.weights(chosen);
+    const Centred some = centre(z, weights, samples.values(Eigen::all, chosen).transpose());
+    QuadraticFit fit(z, also_scaled, some);
+    variances = fit.search(variances, first_step, last_step);
+    return fit.best_log_likelihood();
+  };
+  constexpr Index num_first = 200;
+  constexpr Index num_second = 500;
+  const Index n = samples.z.cols();
+  if (n > num_first) {
+    search_among(num_first, 4.0, 1.0);
+  }
+  if (n > num_second && !QuadraticFit::is_reduced(samples.z.rows(), n)) {
+    const double log_likelihood = search_among(num_second, 1.0, 0.5);
+    return {variances, log_likelihood};
+  }
+  QuadraticFit all(samples.z, scaled, data);
+  variances = all.search(variances, n > num_first ? 1.0 : 4.0, 0.5);
+  return {variances, all.best_log_likelihood()};
+}
+
 Fit fit_values(const Samples& samples, Degree degree) {
   const Centred data = centre(samples.z, samples.weights, samples.values.transpose());
   const LinearFit linear = fit_linear(data);
@@ -384,32 +456,27 @@ Fit fit_values(const Samples& samples, Degree degree) {
   const bool is_exact = linear.residual_variance <= 1e-20 * signal;
   MatrixXd left_out = linear.left_out;
   if (degree == Degree::quadratic && !is_exact && samples.z.cols() > 2) {
-    // The variances are searched for among the points that matter most, then among all; where these
-    // are more than a factor for each trial should cost, among more of them.
-    QuadraticFit::Variances variances{.log_slope = std::min(std::log(linear.slope_variance), 12.0),
-                                      .log_curvature = 0.0};
-    const auto search_among = [&](Index number, double first_step, double last_step) {
-      const std::vector<Index> chosen = heaviest(samples.weights, number);
-      const MatrixXd z = samples.z(Eigen::all, chosen);
-      const VectorXd weights = samples.weights(chosen);
-      const Centred some = centre(z, weights, samples.values(Eigen::all, chosen).transpose());
-      variances = QuadraticFit(z, some).search(variances, first_step, last_step);
-    };
-    constexpr Index num_first = 200;
-    constexpr Index num_second = 500;
-    const Index n = samples.z.cols();
-    if (n > num_first) {
-      search_among(num_first, 4.0, 1.0);
+    const QuadraticFit::Variances start{
+        .log_slope = std::min(std::log(linear.slope_variance), 12.0), .log_curvature = 0.0};
+    auto [variances, log_likelihood] = choose_variances(samples, samples.z, data, start);
+    MatrixXd scaled = samples.z;
+    bool is_scaled = false;
+    if (samples.metric.size() > 0) {
+      const MatrixXd in_metric = samples.metric * samples.z;
+      const auto [others, other_log_likelihood] = choose_variances(samples, in_metric, data, start);
+      is_scaled = other_log_likelihood > log_likelihood;
+      if (is_scaled) {
+        variances = others;
+        scaled = in_metric;
+      }
     }
-    QuadraticFit quadratic(samples.z, data);
-    if (n > num_second && !quadratic.is_reduced()) {
-      search_among(num_second, 1.0, 0.5);
-      quadratic.take(variances);
-    } else {
-      variances = quadratic.search(variances, n > num_first ? 1.0 : 4.0, 0.5);
-    }
+    QuadraticFit quadratic(samples.z, scaled, data);
+    quadratic.take(variances);
     if (quadratic.best_log_likelihood() > linear.log_likelihood) {
       fit.map = quadratic.map(variances);
+      if (is_scaled) {
+        to_z(samples.metric, fit.map);
+      }
       fit.residual_variance = quadratic.residual_variance();
       fit.slope_variance = std::exp(variances.log_slope);
       fit.curvature_variance = std::exp(variances.log_curvature);
@@ -488,7 +555,8 @@ Fit fit_polynomial(const Samples& samples, Degree degree) {
   Samples scaled{.z = samples.z,
                  .weights = samples.weights / samples.weights.mean(),
                  .values = samples.values,
-                 .jacobians = samples.jacobians};
+                 .jacobians = samples.jacobians,
+                 .metric = samples.metric};
   return scaled.jacobians.empty() ? fit_values(scaled, degree) : fit_jacobians(scaled, degree);
 }
 

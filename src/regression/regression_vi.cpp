@@ -315,7 +315,7 @@ void RegressionVi::explore(Told& told, Index num_asked) {
     next_size_ -= num_asked;
     return;
   }
-  surrogate_ = fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()});
+  surrogate_ = fit_surrogate(runs_, start_, fitting());
   const bool is_enough = runs_.has_jacobians() || surrogate_->residual_error < explained;
   const Index next = is_enough ? 0 : next_exploring_size(num_explored_);
   if (next > 0) {
@@ -350,7 +350,7 @@ void RegressionVi::finish() {
 }
 
 double RegressionVi::error_at_start() const {
-  return fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()}).residual_error;
+  return fit_surrogate(runs_, start_, fitting()).residual_error;
 }
 
 MatrixXd RegressionVi::unexplained(const MatrixXd& x, const MatrixXd& qois) const {

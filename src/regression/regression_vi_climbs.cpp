@@ -48,6 +48,11 @@ double RegressionVi::widest_radius() const {
       std::max(1.0, 0.25 * static_cast<double>(space_.dimension())));
 }
 
+/// Of a fit without tilt.
+SurrogateOptions RegressionVi::fitting() const {
+  return {.uses_jacobians = runs_.has_jacobians(), .prior_lower = prior_.gaussian().lower};
+}
+
 Objective RegressionVi::objective(const Gaussian& base, const Surrogate& surrogate) const {
   return {.prior = prior_,
           .base = base,
@@ -178,7 +183,8 @@ void RegressionVi::step(Climb& at) {
   // A tilted fit is biased: not near the end, nor once a step has not kept its promise.
   const SurrogateOptions fitted{
       .is_tilted = !runs_.has_jacobians() && !at.has_settled() && at.radius >= widest_radius(),
-      .uses_jacobians = runs_.has_jacobians()};
+      .uses_jacobians = runs_.has_jacobians(),
+      .prior_lower = prior_.gaussian().lower};
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
   const double narrowest =

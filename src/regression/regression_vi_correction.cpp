@@ -30,9 +30,7 @@ bool RegressionVi::is_far_from_gaussian() const {
   const Gaussian& base = *climbs_[current_].before;
   const Gaussian& q = climbs_[current_].q;
   const Surrogate fitted =
-      surrogate_ && last_climb_ == current_
-          ? *surrogate_
-          : fit_surrogate(runs_, base, {.uses_jacobians = runs_.has_jacobians()});
+      surrogate_ && last_climb_ == current_ ? *surrogate_ : fit_surrogate(runs_, base, fitting());
   const core::StreamKey key{
       .seed = options_.random_seed, .purpose = core::Purpose::posterior_draws, .iteration = 1};
   const MatrixXd x = q.points(core::standard_normals(key, q.dimension(), num_draws));

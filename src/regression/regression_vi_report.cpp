@@ -56,8 +56,7 @@ Climb RegressionVi::scored(Climb climb) const {
   if (climb.promised_gain == 0.0) {
     return climb;  // it has not moved since it was scored
   }
-  const Surrogate surrogate =
-      fit_surrogate(runs_, climb.q, {.uses_jacobians = runs_.has_jacobians()});
+  const Surrogate surrogate = fit_surrogate(runs_, climb.q, fitting());
   const Objective here = objective(climb.q, surrogate);
   const Gaussian standard = Gaussian::standard(climb.q.dimension());
   climb.elbo = here.elbo(standard, here.log_joint(standard)) + likelihood_.log_normalisation();
@@ -92,8 +91,7 @@ CorrectedMoments RegressionVi::corrected_moments(const MatrixXd& points,
     return regression::corrected_moments(points, weights, {}, MatrixXd(points.rows(), 0), {});
   }
   const Gaussian base = correcting_proposal();
-  const SurrogatePosterior fitted(
-      fit_surrogate(runs_, base, {.uses_jacobians = runs_.has_jacobians()}), base, prior_, runs_);
+  const SurrogatePosterior fitted(fit_surrogate(runs_, base, fitting()), base, prior_, runs_);
   const SurrogatePosterior::Draws draws = fitted.draws(options_.random_seed);
   return regression::corrected_moments(points, weights, fitted.weights_of_runs(),
                                        transform_.to_physical(draws.x), draws.weights);

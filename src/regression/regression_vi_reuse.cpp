@@ -156,8 +156,7 @@ bool RegressionVi::is_start_explored() const {
     return true;
   }
   return num_reused_at_start_ >= enough_to_fit() &&
-         fit_surrogate(runs_, start_, {.uses_jacobians = runs_.has_jacobians()}).residual_error <
-             explained;
+         fit_surrogate(runs_, start_, fitting()).residual_error < explained;
 }
 
 /// So many runs, by their weights, carry a step as a batch of new ones does.

@@ -18,16 +18,19 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 /// Runs of less weight than this share of the largest have no part in a fit.
-constexpr double least_weight = 1e-6;
+constexpr double least_weight = 1e-4;
 /// The most runs of a fit: it costs their number cubed.
-constexpr Index most_runs = 1500;
+constexpr Index most_runs = 3000;
 /// The most numbers of curvatures, and the most products that one ascent step takes with them.
 constexpr double most_curvatures = 2e7;
 constexpr double most_products = 4e8;
 /// A fit of Jacobians needs so many runs; flatter weights bring no more than this times d of them
-/// into it, and only while every doubling takes this share off the error.
+/// into it.
 constexpr double runs_with_jacobians = 16.0;
 constexpr double enough_per_dimension = 4.0;
+/// Weights are flattened while so many times as many effective runs take this share off the error.
+constexpr double growth_with_jacobians = 2.0;
+constexpr double growth = 4.0;
 constexpr double least_improvement = 0.05;
 /// Residuals that are fitted better than this are known, in units of the noise.
 constexpr double negligible = 1e-3;
@@ -158,16 +161,31 @@ struct ResidualFit {
   std::vector<Index> runs;
   Samples samples;
   Fit fit;
-  double error =
-      0.0;  // mean square of what is fitted, left-out, under the weights that are aimed at
+  VectorXd aimed;           // the weights that are aimed at
+  bool is_flatter = false;  // than these the weights of the fit
+  double error = 0.0;       // mean square of what is fitted, left-out, under these
 };
+
+/// The symmetric matrix B of coordinates B z half-way, in the geometric mean, between those of the
+/// base and those of the prior: a second derivative along axes a and b goes with what the slopes
+/// along them are, which the data make as large as the base is narrow there.
+MatrixXd metric_between(const Gaussian& base, const MatrixXd& prior_lower) {
+  const MatrixXd relative = prior_lower.triangularView<Eigen::Lower>().solve(base.lower);
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> spectrum(relative.transpose() * relative);
+  constexpr double least = 1e-12;  // of the largest variance
+  const VectorXd variances =
+      spectrum.eigenvalues().cwiseMax(least * spectrum.eigenvalues().maxCoeff());
+  const VectorXd roots = variances.array().pow(0.25);  // of the standard deviations
+  const VectorXd scales = roots / std::sqrt(roots.cwiseAbs2().mean());
+  return spectrum.eigenvectors() * scales.asDiagonal() * spectrum.eigenvectors().transpose();
+}
 
 /// @param candidates   the runs
 /// @param log_weights  of each in the fit
 /// @param aim          log weights under which the error counts
 ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
                           const std::vector<Index>& candidates, const VectorXd& log_weights,
-                          const VectorXd& aim, bool uses_jacobians) {
+                          const VectorXd& aim, const SurrogateOptions& options) {
   const Chosen chosen = thinned(log_weights);
   ResidualFit fitted;
   fitted.runs.reserve(chosen.runs.size());
@@ -177,7 +195,7 @@ ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
   fitted.samples = {.z = base.standardize(runs.x()(Eigen::all, fitted.runs)),
                     .weights = chosen.log_weights.array().exp(),
                     .values = runs.residuals()(Eigen::all, fitted.runs)};
-  if (uses_jacobians) {
+  if (options.uses_jacobians) {
     for (const Index run : fitted.runs) {
       fitted.samples.jacobians.emplace_back(runs.jacobian(run) * base.lower);
     }
@@ -185,31 +203,38 @@ ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
   const auto m = static_cast<double>(fitted.samples.values.rows());
   const auto d = static_cast<double>(base.dimension());
   const bool can_curve = m * d * d <= most_curvatures && m * d * d * d <= most_products;
+  if (can_curve && options.prior_lower.size() > 0) {
+    fitted.samples.metric = metric_between(base, options.prior_lower);
+  }
   fitted.fit = fit_polynomial(fitted.samples, can_curve ? Degree::quadratic : Degree::linear);
   // As the fit's weights, by what those that are aimed at differ from them.
   const VectorXd aimed = chosen.log_weights + aim(chosen.runs) - log_weights(chosen.runs);
-  fitted.error =
-      weighted_mean(fitted.fit.errors, (aimed.array() - aimed.maxCoeff()).exp().matrix());
+  fitted.aimed = (aimed.array() - aimed.maxCoeff()).exp();
+  fitted.error = weighted_mean(fitted.fit.errors, fitted.aimed);
   return fitted;
 }
 
-/// The fit of Jacobians by flatter weights than those of `base`, as far as that makes it better
-/// there: few runs of noise against many of bias.
+/// The fit by flatter weights than those of `base`, as far as that makes it better there: few runs
+/// of noise against many of bias.
 ResidualFit fit_by_flatter_weights(const Runs& runs, const Gaussian& base,
                                    const std::vector<Index>& candidates,
-                                   const VectorXd& log_weights) {
-  const double enough = std::min(enough_per_dimension * static_cast<double>(base.dimension()),
-                                 static_cast<double>(candidates.size()));
-  ResidualFit best = fit_residuals(runs, base, candidates, log_weights, log_weights, true);
+                                   const VectorXd& log_weights, const SurrogateOptions& options) {
+  const double enough =
+      std::min(options.uses_jacobians ? enough_per_dimension * static_cast<double>(base.dimension())
+                                      : static_cast<double>(most_runs),
+               static_cast<double>(candidates.size()));
+  const double factor = options.uses_jacobians ? growth_with_jacobians : growth;
+  ResidualFit best = fit_residuals(runs, base, candidates, log_weights, log_weights, options);
   for (double size = effective_sample_size(log_weights);
        size < enough && best.error > negligible * negligible;) {
-    size = std::min(2.0 * size, enough);
+    size = std::min(factor * size, enough);
     ResidualFit flatter =
-        fit_residuals(runs, base, candidates, flattened(log_weights, size), log_weights, true);
+        fit_residuals(runs, base, candidates, flattened(log_weights, size), log_weights, options);
     if (flatter.error > (1.0 - least_improvement) * best.error) {
       break;
     }
     best = std::move(flatter);
+    best.is_flatter = true;
   }
   return best;
 }
@@ -237,6 +262,56 @@ void add_radial_part(QuadraticMap& map, double slope) {
     map.curvature = MatrixXd::Zero(map.dimension(), map.dimension());
   }
   map.curvature.diagonal().array() += 2.0 * slope;
+}
+
+/// What is added to the log-likelihood of the residuals' fit.
+struct Correction {
+  QuadraticMap map;
+  VectorXd outside;    // what stays unexplained, as it looks to runs that had no part in the fits
+  double error = 0.0;  // its root mean square under the weights that are aimed at
+};
+
+/// @param rest      what the residuals' fit leaves, with the weights of this fit
+/// @param aimed     the weights that count
+/// @param left_out  what the residuals' fit leaves of every run when it is left out
+Correction correct(Samples rest, const VectorXd& aimed, const VectorXd& left_out) {
+  const bool uses_jacobians = !rest.jacobians.empty();
+  const VectorXd beyond = left_out - rest.values.row(0).transpose();
+  const double radial = uses_jacobians ? 0.0 : take_radial_part(rest);
+  Fit fit = fit_polynomial(rest, Degree::quadratic);
+  if (radial != 0.0) {
+    add_radial_part(fit.map, radial);
+  }
+  Correction correction{.map = std::move(fit.map), .outside = fit.left_out.row(0)};
+  correction.outside += beyond;
+  const double middle = weighted_mean(correction.outside, aimed);
+  correction.error =
+      std::sqrt(weighted_mean((correction.outside.array() - middle).square().matrix(), aimed));
+  if (!uses_jacobians) {
+    correction.map.offset[0] += middle;  // also where the weights of the fit were others
+    correction.outside.array() -= middle;
+  }
+  return correction;
+}
+
+/// As `correct`, fitted to the runs that matter with the weights that are aimed at.
+Correction correct_narrowly(const Samples& rest, const VectorXd& aimed, const VectorXd& left_out) {
+  std::vector<Index> heavy;
+  heavy.reserve(static_cast<std::size_t>(aimed.size()));
+  for (Index i = 0; i < aimed.size(); ++i) {
+    if (aimed[i] >= least_weight * aimed.maxCoeff()) {
+      heavy.push_back(i);
+    }
+  }
+  const VectorXd weights = aimed(heavy);
+  Correction narrow = correct({.z = rest.z(Eigen::all, heavy),
+                               .weights = weights,
+                               .values = rest.values(Eigen::all, heavy)},
+                              weights, left_out(heavy));
+  VectorXd outside = left_out - narrow.map.values(rest.z).row(0).transpose();
+  outside(heavy) = narrow.outside;
+  narrow.outside = std::move(outside);
+  return narrow;
 }
 
 }  // namespace
@@ -269,17 +344,14 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
                                    std::max(least, 0.5 * surrogate.effective_sample_size));
     log_weights += surrogate.tilt * log_likelihoods;
   }
-  const ResidualFit best =
-      options.uses_jacobians
-          ? fit_by_flatter_weights(runs, base, candidates, log_weights)
-          : fit_residuals(runs, base, candidates, log_weights, log_weights, false);
+  const ResidualFit best = fit_by_flatter_weights(runs, base, candidates, log_weights, options);
   const Samples& samples = best.samples;
   const Fit& fit = best.fit;
   surrogate.runs = best.runs;
   surrogate.left_out = VectorXd::Zero(samples.z.cols());
   surrogate.residuals = fit.map;
-  surrogate.residual_error = std::sqrt(
-      weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), samples.weights));
+  surrogate.residual_error =
+      std::sqrt(weighted_mean(fit.left_out.cwiseAbs2().colwise().mean().transpose(), best.aimed));
   surrogate.mean_misfit = -2.0 * expected_half_square(fit.map).value;
   if (surrogate.is_exact() && samples.z.cols() > d + 1) {
     return surrogate;
@@ -295,32 +367,26 @@ Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateO
   };
   const VectorXd left_out = unexplained(fit.left_out);
   Samples rest{.z = samples.z, .weights = samples.weights, .values = left_out.transpose()};
-  double radial = 0.0;
   if (options.uses_jacobians) {
     rest.values = unexplained(fit.residuals).transpose();
     rest.jacobians = remaining_gradients(samples, fit);
-  } else {
-    radial = take_radial_part(rest);
   }
-  Fit correction = fit_polynomial(rest, Degree::quadratic);
-  if (radial != 0.0) {
-    add_radial_part(correction.map, radial);
+  Correction correction = correct(rest, best.aimed, left_out);
+  if (best.is_flatter && !options.uses_jacobians) {
+    Correction narrow = correct_narrowly(rest, best.aimed, left_out);
+    if (narrow.error < correction.error) {
+      correction = std::move(narrow);
+    }
   }
   surrogate.correction = correction.map;
   surrogate.mean_misfit -= 2.0 * correction.map.offset[0];
 
-  // What stays unexplained, as it looks to runs that had no part in the fit.
-  VectorXd outside = correction.left_out.row(0);
-  if (options.uses_jacobians) {
-    outside += left_out - rest.values.row(0).transpose();
-  }
-  const double middle = weighted_mean(outside, samples.weights);
-  const VectorXd left = outside.array() - middle;
-  surrogate.log_likelihood_error = std::sqrt(weighted_mean(left.cwiseAbs2(), samples.weights));
-  surrogate.left_out = outside;
+  surrogate.log_likelihood_error = correction.error;
+  surrogate.left_out = correction.outside;
+  const VectorXd left = correction.outside.array() - weighted_mean(correction.outside, best.aimed);
   // Not less where the correction is shrunk: what it does not see is in the residuals' fit too.
   // What is left grows with z, so that every run is weighed with its own.
-  const VectorXd shares = samples.weights / samples.weights.sum();
+  const VectorXd shares = best.aimed / best.aimed.sum();
   const MatrixXd axes = base.lower.rowwise().normalized();  // of the parameters, in z
   const MatrixXd along = axes * samples.z;
   const auto largest_error = [&](const MatrixXd& factors) {

@@ -261,6 +261,35 @@ TEST(PolynomialFit, RecoversAQuadraticMapFromFewJacobians) {
   EXPECT_LT(fit.residuals.cwiseAbs().maxCoeff(), 1e-9);
 }
 
+TEST(PolynomialFit, TakesAMetricWhereCurvaturesAreAlikeInIt) {
+  // 100 samples of functions with 105 coefficients each, whose curvatures fall from direction to
+  // direction; and of such whose curvatures do not.
+  const Index d = 13;
+  const VectorXd scales = VectorXd::LinSpaced(d, 0.0, -2.0).array().exp();
+  for (const bool is_scaled : {true, false}) {
+    QuadraticMap map = some_map(d, 20);
+    for (Index k = 0; is_scaled && k < map.num_functions(); ++k) {
+      auto block = map.curvature.middleCols(k * d, d);
+      block = (scales.asDiagonal() * block * scales.asDiagonal()).eval();
+    }
+    const MatrixXd signal = map.values(normals(d, 200, 9));
+    const auto error_with = [&](const MatrixXd& metric) {
+      Samples samples = samples_of(map, 100);
+      samples.metric = metric;
+      const QuadraticMap found = fit_polynomial(samples, Degree::quadratic).map;
+      return rms(found.values(normals(d, 200, 9)) - signal) / rms(signal);
+    };
+    const double plain = error_with({});
+    const double in_metric = error_with(scales.asDiagonal());
+
+    if (is_scaled) {
+      EXPECT_LT(in_metric, 0.5 * plain);
+    } else {
+      EXPECT_EQ(in_metric, plain);
+    }
+  }
+}
+
 TEST(PolynomialFit, RecoversALinearMapFromOneJacobian) {
   const QuadraticMap map = linear_part(some_map(4, 3));
 

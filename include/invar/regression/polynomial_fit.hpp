@@ -11,12 +11,14 @@ namespace invar::regression {
 /// Points with weights at which functions are known.
 ///
 /// Shapes: z d x n; weights n, positive; values m x n; jacobians none, or n of m x d each: the
-///         derivatives of the values with respect to z.
+///         derivatives of the values with respect to z; metric none, or symmetric d x d: the
+///         coordinates metric * z in which curvatures of all directions may be of one size.
 struct Samples {
   Eigen::MatrixXd z;
   Eigen::VectorXd weights;
   Eigen::MatrixXd values;
   std::vector<Eigen::MatrixXd> jacobians = {};
+  Eigen::MatrixXd metric = {};
 };
 
 /// A quadratic that was fitted.

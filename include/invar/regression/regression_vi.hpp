@@ -245,6 +245,7 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::MatrixXd next_points(const Climb& climb) const;
   [[nodiscard]] Eigen::Index next_exploring_size(Eigen::Index num_explored) const;
   [[nodiscard]] Told take(const Eigen::MatrixXd& x, const method::BatchResult& result) const;
+  [[nodiscard]] SurrogateOptions fitting() const;
   [[nodiscard]] Objective objective(const Gaussian& base, const Surrogate& surrogate) const;
   [[nodiscard]] std::size_t best_climb() const;
   [[nodiscard]] const Climb* answer() const;

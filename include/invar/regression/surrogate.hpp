@@ -19,6 +19,9 @@ struct SurrogateOptions {
   bool is_tilted = false;         // weights look where the likelihood is larger
   bool uses_jacobians = false;    // runs without one are left out
   std::optional<Half> half = {};  // of the runs; all when not given
+  // L of the prior, d x d, lower triangular; none: curvatures are alike in the base's coordinates
+  // and not, where that is likelier, half-way between these and the prior's
+  Eigen::MatrixXd prior_lower = {};
 };
 
 /// What the fits at a Gaussian say of the model, and how much they can be trusted.
@@ -46,11 +49,12 @@ struct Surrogate {
 /// Fits all runs, seen from `base`, in two stages: the whitened residuals by polynomials, and what
 /// these leave of the log-likelihood by a quadratic.
 ///
-/// The second stage sees what fits leave that were made without the run at hand; its part that
-/// grows with |z|^2 is fitted on its own. Jacobians are fitted with a power of the weights: of
-/// powers that double the effective sample size, up to 4 d, the last one that still lowers the
-/// left-out error under the weights themselves. Of more than 1,500 runs a systematic sample is
-/// fitted.
+/// The residuals are fitted with a power of the weights: of powers that multiply the effective
+/// sample size by 4, up to all runs (with Jacobians by 2, up to 4 d of them), the last one that
+/// still lowers the left-out error under the weights themselves. The second stage sees what fits
+/// leave that were made without the run at hand, with the weights of these two that leave less; its
+/// part that grows with |z|^2 is fitted on its own, and its mean is that of the weights themselves.
+/// Of more than 3,000 runs a systematic sample is fitted.
 ///
 /// Source: the two stages follow statistical linearisation; García-Fernández, Svensson, Särkkä
 ///         2015, doi:10.1109/TSP.2015.2454485. Flatter weights: Sugiyama, Krauledat, Müller 2007,
