@@ -189,7 +189,9 @@ std::vector<std::string> findings(const method::Posterior& posterior,
           diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
           uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed))};
   constexpr double notable_share = 0.05;
-  if (const auto share = diagnostics.get<double>("weight_elsewhere"); share > notable_share) {
+  const bool is_the_only_mode = diagnostics.get<VectorXd>("mode_elbos").size() < 2;
+  if (const auto share = diagnostics.get<double>("weight_elsewhere");
+      share > notable_share && is_the_only_mode) {
     found.push_back(elsewhere_finding(share));
   }
   add_modes(diagnostics, names, found);

@@ -48,6 +48,11 @@ double Gaussian::entropy() const {
          lower.diagonal().array().log().sum();
 }
 
+Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const Gaussian& q, const MatrixXd& x) {
+  const double far = std::sqrt(static_cast<double>(q.dimension())) + 4.0;
+  return q.standardize(x).colwise().norm().transpose().array() > far;
+}
+
 Gaussian placed(const Gaussian& base, const Gaussian& local) {
   const auto lower = base.lower.triangularView<Eigen::Lower>();
   return {.mean = base.mean + lower * local.mean, .lower = lower * local.lower};

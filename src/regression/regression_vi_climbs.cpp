@@ -26,6 +26,8 @@ constexpr double least_radius = 0.3;  // and no more than the next times d
 constexpr double least_radius_per_dimension = 0.05;
 /// Climbs under way that are no farther apart than this, in nats, go to the same place.
 constexpr double same_place = 1.0;
+/// Runs far from all climbs that weigh more than this together are a place to start from.
+constexpr double share_elsewhere = 0.1;
 /// Several starts are looked for among this share of the runs, the likeliest ones.
 constexpr Index share_of_starts = 8;
 
@@ -122,25 +124,54 @@ bool RegressionVi::begin_from_run(bool is_exact) {
     climbs_.push_back(new_climb(start_));  // earlier runs have carried the first one past the start
     return true;
   }
-  if (!run) {
-    return false;
+  if (run) {
+    begin_at(*run, is_exact);
   }
-  tried_starts_.push_back(*run);
+  return run.has_value();
+}
+
+void RegressionVi::begin_at(Index run, bool is_exact) {
+  tried_starts_.push_back(run);
   if (runs_.has_jacobians() && !is_exact) {
     Climb climb = new_climb(start_);
-    climb.search.emplace(runs_.x().col(*run));
-    climb.search->take(prior_, runs_.residuals().col(*run), runs_.jacobian(*run));
+    climb.search.emplace(runs_.x().col(run));
+    climb.search->take(prior_, runs_.residuals().col(run), runs_.jacobian(run));
     climb.next_size = 1;
     climbs_.push_back(std::move(climb));
   } else {
     climbs_.push_back(
-        new_climb({.mean = runs_.x().col(*run), .lower = width_at_run * start_.lower}));
+        new_climb({.mean = runs_.x().col(run), .lower = width_at_run * start_.lower}));
     if (is_exact) {
       step(climbs_.back());
       climbs_.back().has_joined = is_near_another(climbs_.back());
     }
   }
-  return true;
+}
+
+/// The heaviest of the runs that are far from wherever a climb has settled, where together they
+/// have a notable share of the posterior: there is another mode, or a long tail. None once such a
+/// run has led to nowhere new.
+std::optional<Index> RegressionVi::run_elsewhere() const {
+  if (climbs_.size() > 1 && modes().size() < climbs_.size()) {
+    return std::nullopt;
+  }
+  const VectorXd weights = importance().smoothed.weights;
+  Eigen::Array<bool, Eigen::Dynamic, 1> is_far = are_far(climbs_.front().q, runs_.x());
+  for (const Climb& climb : climbs_) {
+    is_far = is_far && are_far(climb.q, runs_.x());
+  }
+  double share = 0.0;
+  std::optional<Index> heaviest;
+  for (Index i = 0; i < runs_.size(); ++i) {
+    if (is_far[i]) {
+      share += weights[i];
+      const bool is_usable = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
+      if (is_usable && (!heaviest || weights[i] > weights[*heaviest])) {
+        heaviest = i;
+      }
+    }
+  }
+  return share > share_elsewhere ? heaviest : std::nullopt;
 }
 
 /// All starts at once, where they are to climb in turns.
@@ -296,9 +327,11 @@ void RegressionVi::take_turn(Told& told, Index num_asked) {
 /// Whose turn is next: a new climb's, that of another one under way, or else the best one's.
 void RegressionVi::move_on(bool was_under_way) {
   const Climb& at = climbs_[current_];
+  const auto is_bad = [&](const Climb& climb) {
+    return takes_turns() || is_misfit_bad(climb.misfit, likelihood_.num_residuals());
+  };
   const bool wants_another =
-      at.has_joined || (at.has_settled() &&
-                        (takes_turns() || is_misfit_bad(at.misfit, likelihood_.num_residuals())));
+      (at.has_joined && is_bad(climbs_[best_climb()])) || (at.has_settled() && is_bad(at));
   if (wants_another && static_cast<int>(climbs_.size()) < sizes().starts && begin_from_run()) {
     current_ = climbs_.size() - 1;
     return;
@@ -306,6 +339,15 @@ void RegressionVi::move_on(bool was_under_way) {
   if (const std::vector<std::size_t> next = turns(); !next.empty()) {
     current_ = next.front();
     return;
+  }
+  if (static_cast<int>(climbs_.size()) < sizes().starts) {
+    if (const std::optional<Index> run = run_elsewhere()) {
+      begin_at(*run, false);
+      current_ = climbs_.size() - 1;
+      diagnostics_.messages.push_back(fmt::format(
+          "start {}: from a run that weighs more than those near the others", climbs_.size()));
+      return;
+    }
   }
   if (was_under_way && climbs_.size() > 1) {
     judge_all();

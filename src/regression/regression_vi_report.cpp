@@ -26,11 +26,6 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 /// A direction counts as informed when the data took this share of the prior's variance away.
 constexpr double informed_share = 0.5;
 
-/// Standard deviations beyond which a Gaussian's draws hardly ever are.
-double far_from(Index dimension) {
-  return std::sqrt(static_cast<double>(dimension)) + 4.0;
-}
-
 vi::Coordinates coordinates_of(const Gaussian& q) {
   return {.mean = q.mean, .log_std = q.std().array().log()};
 }
@@ -184,9 +179,7 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("k_hat", weighted.smoothed.k_hat);
   diagnostics.set("ess", weighted.smoothed.effective_sample_size);
   diagnostics.set("log_evidence", weighted.log_evidence);
-  const VectorXd far =
-      (q.standardize(runs_.x()).colwise().norm().array() > far_from(d)).cast<double>();
-  diagnostics.set("weight_elsewhere", far.dot(weights));
+  diagnostics.set("weight_elsewhere", are_far(q, runs_.x()).cast<double>().matrix().dot(weights));
   diagnostics.set("nats_lost", nats_lost);
   const bool has_been_fitted = best.num_full_steps > 0 || best.promised_gain > 0.0;
   diagnostics.set("fit_is_exact",

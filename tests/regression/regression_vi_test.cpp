@@ -625,6 +625,44 @@ TEST(RegressionVi, FindsBothModesFromSeveralStartsAndTellsThem) {
   }
 }
 
+/// exp(-a t) + exp(-b t): a and b may change places.
+Problem two_decays() {
+  VectorXd times(8);
+  times << 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0;
+  const auto model = [times](const VectorXd& p) -> VectorXd {
+    return (-p[0] * times).array().exp() + (-p[1] * times).array().exp();
+  };
+  return {.space = make_space(VectorXd::Ones(2), VectorXd::Constant(2, 0.64)),
+          .observations = {.values = model(Eigen::Vector2d(0.4, 1.8)),
+                           .noise = space::Noise::independent(VectorXd::Constant(8, 0.01))},
+          .model = model};
+}
+
+TEST(RegressionVi, StartsOfItsOwnAccordWhereRunsShowAnotherMode) {
+  int num_found = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const auto solved = two_decays().solve({.random_seed = seed});
+    const auto posterior = solved->posterior();
+    EXPECT_EQ(solved->stop_reason(), StopReason::accuracy) << seed;
+    if (posterior->diagnostics.get<VectorXd>("mode_elbos").size() == 2) {
+      ++num_found;
+      const auto& means = posterior->diagnostics.get<MatrixXd>("mode_means");
+      EXPECT_NEAR(means(0, 0), means(1, 1), 0.05) << seed;
+      EXPECT_NEAR(means(1, 0), means(0, 1), 0.05) << seed;
+      EXPECT_THAT(posterior->findings, Contains(HasSubstr("a second mode")));
+      EXPECT_LT(solved->num_evaluations(), 400) << seed;
+    }
+    const auto one = two_decays().solve({.random_seed = seed, .starts = 1});
+    EXPECT_EQ(one->posterior()->diagnostics.get<VectorXd>("mode_elbos").size(), 1) << seed;
+  }
+  EXPECT_GE(num_found, 5);
+}
+
+TEST(RegressionVi, DoesNotStartAgainInATailThatLeadsBack) {
+  const auto solved = without_jacobian(curved()).solve({});
+  EXPECT_LE(solved->posterior()->diagnostics.get<std::int64_t>("num_starts"), 2);
+}
+
 TEST(RegressionVi, SaysThatStartsAgree) {
   const auto solved = curved().solve({.starts = 4});
   const auto posterior = solved->posterior();
@@ -775,7 +813,7 @@ TEST(RegressionVi, KnowsTheBatchesOfOtherStartsAhead) {
 }
 
 TEST(RegressionVi, KnowsAheadWhatItExploresNext) {
-  const AheadCounts counts = run_with_offers(without_jacobian(wavy()), {});
+  const AheadCounts counts = run_with_offers(without_jacobian(wavy()), {.starts = 1});
   EXPECT_GE(counts.num_explored, 1);
   EXPECT_EQ(counts.num_turns, 0);
 }

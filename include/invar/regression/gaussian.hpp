@@ -28,6 +28,9 @@ struct Gaussian {
   [[nodiscard]] double entropy() const;
 };
 
+/// Whether every column x is where draws of q hardly ever are.
+Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const Gaussian& q, const Eigen::MatrixXd& x);
+
 /// The Gaussian that looks like `local` in the coordinates z = L^-1 (x - mean) of `base`.
 Gaussian placed(const Gaussian& base, const Gaussian& local);
 

@@ -255,6 +255,7 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Climb scored(Climb climb) const;
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
+  [[nodiscard]] std::optional<Eigen::Index> run_elsewhere() const;
   [[nodiscard]] double widest_radius() const;
   void add_runs(const Proposal& drawn_from, double num_drawn, Told& told);
   void add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,
@@ -281,6 +282,7 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Climb new_climb(const Gaussian& q);
   void begin_with(Climb climb);
   [[nodiscard]] bool begin_from_run(bool is_exact = false);
+  void begin_at(Eigen::Index run, bool is_exact);
   [[nodiscard]] std::optional<Eigen::Index> next_start() const;
   void begin_others(bool is_exact);
   void move_on(bool was_under_way);
