@@ -84,12 +84,12 @@ std::string gaussian_finding(double k_hat, double ess, double nats_lost, double 
       loss);
 }
 
-/// Weight that this Gaussian knows nothing of.
-std::string elsewhere_finding(double share) {
+/// Weight that this Gaussian, and those of other modes, know nothing of.
+std::string elsewhere_finding(double share, bool has_modes) {
   return fmt::format(
-      "{:.0f} % of the weight of the runs is far from this Gaussian: a long tail or another mode; "
+      "{:.0f} % of the weight of the runs is far from {}: a long tail or another mode; "
       "`starts: 4` looks for others",
-      100.0 * share);
+      100.0 * share, has_modes ? "all modes found" : "this Gaussian");
 }
 
 /// "mode 2: ELBO -12.3 at a = 1.02, b = 0.3".
@@ -189,10 +189,8 @@ std::vector<std::string> findings(const method::Posterior& posterior,
           diagnostics.get<std::int64_t>("num_informed_directions"), names.size(),
           uninformed.empty() ? "" : "; not informed beyond the prior: " + listed(uninformed))};
   constexpr double notable_share = 0.05;
-  const bool is_the_only_mode = diagnostics.get<VectorXd>("mode_elbos").size() < 2;
-  if (const auto share = diagnostics.get<double>("weight_elsewhere");
-      share > notable_share && is_the_only_mode) {
-    found.push_back(elsewhere_finding(share));
+  if (const auto share = diagnostics.get<double>("weight_elsewhere"); share > notable_share) {
+    found.push_back(elsewhere_finding(share, diagnostics.get<VectorXd>("mode_elbos").size() > 1));
   }
   add_modes(diagnostics, names, found);
   return found;

@@ -48,9 +48,15 @@ double Gaussian::entropy() const {
          lower.diagonal().array().log().sum();
 }
 
-Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const Gaussian& q, const MatrixXd& x) {
-  const double far = std::sqrt(static_cast<double>(q.dimension())) + 4.0;
-  return q.standardize(x).colwise().norm().transpose().array() > far;
+Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const std::vector<Gaussian>& from,
+                                              const MatrixXd& x) {
+  Eigen::Array<bool, Eigen::Dynamic, 1> are_far(x.cols());
+  are_far.setConstant(true);
+  for (const Gaussian& q : from) {
+    const double far = std::sqrt(static_cast<double>(q.dimension())) + 4.0;
+    are_far = are_far && q.standardize(x).colwise().norm().transpose().array() > far;
+  }
+  return are_far;
 }
 
 Gaussian placed(const Gaussian& base, const Gaussian& local) {

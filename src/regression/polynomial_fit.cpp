@@ -459,17 +459,17 @@ Fit fit_values(const Samples& samples, Degree degree) {
     const QuadraticFit::Variances start{
         .log_slope = std::min(std::log(linear.slope_variance), 12.0), .log_curvature = 0.0};
     auto [variances, log_likelihood] = choose_variances(samples, samples.z, data, start);
-    MatrixXd scaled = samples.z;
     bool is_scaled = false;
+    MatrixXd in_metric;
     if (samples.metric.size() > 0) {
-      const MatrixXd in_metric = samples.metric * samples.z;
+      in_metric = samples.metric * samples.z;
       const auto [others, other_log_likelihood] = choose_variances(samples, in_metric, data, start);
       is_scaled = other_log_likelihood > log_likelihood;
       if (is_scaled) {
         variances = others;
-        scaled = in_metric;
       }
     }
+    const MatrixXd& scaled = is_scaled ? in_metric : samples.z;
     QuadraticFit quadratic(samples.z, scaled, data);
     quadratic.take(variances);
     if (quadratic.best_log_likelihood() > linear.log_likelihood) {

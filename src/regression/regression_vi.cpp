@@ -336,7 +336,8 @@ void RegressionVi::check_limits() {
   // The first batch at the start is cut to the limit.
   if (stop_ == StopReason::none && (round_ > 0 || !climbs_.empty()) &&
       num_evaluations_ + next_size() > options_.max_evaluations) {
-    stop_ = is_correcting_ ? StopReason::accuracy : StopReason::max_evaluations;
+    const bool is_accurate = !climbs_.empty() && climbs_[best_climb()].is_accurate();
+    stop_ = is_correcting_ || is_accurate ? StopReason::accuracy : StopReason::max_evaluations;
   }
   makeshift_.reset();
   if (stop_ != StopReason::none && !has_best() && runs_.size() > 0) {

@@ -95,9 +95,7 @@ std::optional<Index> RegressionVi::next_start() const {
         std::max<Index>(2 * Index{*options_.starts}, num_candidates / share_of_starts));
     candidates.resize(std::min(candidates.size(), most));
   }
-  std::erase_if(candidates, [&](Index i) {
-    return std::find(tried_starts_.begin(), tried_starts_.end(), i) != tried_starts_.end();
-  });
+  std::erase_if(candidates, [this](Index i) { return has_been_tried(i); });
   if (candidates.empty()) {
     return std::nullopt;
   }
@@ -149,29 +147,35 @@ void RegressionVi::begin_at(Index run, bool is_exact) {
 }
 
 /// The heaviest of the runs that are far from wherever a climb has settled, where together they
-/// have a notable share of the posterior: there is another mode, or a long tail. None once such a
-/// run has led to nowhere new.
+/// have a notable share of the posterior: there is another mode, or a long tail. None once a climb
+/// has led to nowhere new.
 std::optional<Index> RegressionVi::run_elsewhere() const {
-  if (climbs_.size() > 1 && modes().size() < climbs_.size()) {
+  if (modes().size() < climbs_.size() || !climbs_[best_climb()].has_settled()) {
     return std::nullopt;
   }
-  const VectorXd weights = importance().smoothed.weights;
-  Eigen::Array<bool, Eigen::Dynamic, 1> is_far = are_far(climbs_.front().q, runs_.x());
+  std::vector<Gaussian> places;
+  places.reserve(climbs_.size());
   for (const Climb& climb : climbs_) {
-    is_far = is_far && are_far(climb.q, runs_.x());
+    places.push_back(climb.q);
   }
+  const Eigen::Array<bool, Eigen::Dynamic, 1> is_far = are_far(places, runs_.x());
+  const VectorXd weights = importance().smoothed.weights;
   double share = 0.0;
   std::optional<Index> heaviest;
   for (Index i = 0; i < runs_.size(); ++i) {
-    if (is_far[i]) {
+    const bool is_usable = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
+    if (is_far[i] && is_usable && !has_been_tried(i)) {
       share += weights[i];
-      const bool is_usable = !runs_.has_jacobians() || runs_.jacobian(i).size() > 0;
-      if (is_usable && (!heaviest || weights[i] > weights[*heaviest])) {
+      if (!heaviest || weights[i] > weights[*heaviest]) {
         heaviest = i;
       }
     }
   }
   return share > share_elsewhere ? heaviest : std::nullopt;
+}
+
+bool RegressionVi::has_been_tried(Index run) const {
+  return std::find(tried_starts_.begin(), tried_starts_.end(), run) != tried_starts_.end();
 }
 
 /// All starts at once, where they are to climb in turns.
@@ -212,10 +216,8 @@ void RegressionVi::end_search(Climb& climb) const {
 /// A step, from all runs.
 void RegressionVi::step(Climb& at) {
   // A tilted fit is biased: not near the end, nor once a step has not kept its promise.
-  const SurrogateOptions fitted{
-      .is_tilted = !runs_.has_jacobians() && !at.has_settled() && at.radius >= widest_radius(),
-      .uses_jacobians = runs_.has_jacobians(),
-      .prior_lower = prior_.gaussian().lower};
+  SurrogateOptions fitted = fitting();
+  fitted.is_tilted = !runs_.has_jacobians() && !at.has_settled() && at.radius >= widest_radius();
   surrogate_ = fit_surrogate(runs_, at.q, fitted);
   const Gaussian standard = Gaussian::standard(space_.dimension());
   const double narrowest =
@@ -345,7 +347,8 @@ void RegressionVi::move_on(bool was_under_way) {
       begin_at(*run, false);
       current_ = climbs_.size() - 1;
       diagnostics_.messages.push_back(fmt::format(
-          "start {}: from a run that weighs more than those near the others", climbs_.size()));
+          "start {} begins where runs far from the others have a share of the posterior",
+          climbs_.size()));
       return;
     }
   }

@@ -65,7 +65,8 @@ const Table<Options>& regression_vi_table() {
       optional_count(
           "starts", &Options::starts, 1,
           "from how many places the method climbs, in turns and from all runs; auto: from "
-          "another one only while the misfit is larger than the noise explains",
+          "another one only while the misfit is larger than the noise explains, and where runs far "
+          "from the Gaussian hold more than a tenth of the posterior",
           "up to 8"),
       options::choice<Options, DerivativeUse>(
           "derivatives", &Options::derivatives,

@@ -179,7 +179,6 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
   diagnostics.set("k_hat", weighted.smoothed.k_hat);
   diagnostics.set("ess", weighted.smoothed.effective_sample_size);
   diagnostics.set("log_evidence", weighted.log_evidence);
-  diagnostics.set("weight_elsewhere", are_far(q, runs_.x()).cast<double>().matrix().dot(weights));
   diagnostics.set("nats_lost", nats_lost);
   const bool has_been_fitted = best.num_full_steps > 0 || best.promised_gain > 0.0;
   diagnostics.set("fit_is_exact",
@@ -199,12 +198,16 @@ std::optional<method::Posterior> RegressionVi::posterior() const {
 
   // The places where climbs have settled; the first one is the answer.
   const std::vector<std::size_t> modes = this->modes();
+  std::vector<Gaussian> places{q};
   VectorXd elbos(static_cast<Index>(modes.size()));
   MatrixXd means(d, elbos.size());
   for (std::size_t i = 0; i < modes.size(); ++i) {
     elbos[static_cast<Index>(i)] = i == 0 ? best.elbo : scored(climbs_[modes[i]]).elbo;
     means.col(static_cast<Index>(i)) = moments(climbs_[modes[i]].q).mean;
+    places.push_back(climbs_[modes[i]].q);
   }
+  diagnostics.set("weight_elsewhere",
+                  are_far(places, runs_.x()).cast<double>().matrix().dot(weights));
   diagnostics.set("mode_elbos", elbos);
   diagnostics.set("mode_means", means);
   diagnostics.set("num_starts", static_cast<std::int64_t>(climbs_.size()));

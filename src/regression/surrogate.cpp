@@ -32,6 +32,7 @@ constexpr double enough_per_dimension = 4.0;
 constexpr double growth_with_jacobians = 2.0;
 constexpr double growth = 4.0;
 constexpr double least_improvement = 0.05;
+constexpr double nearly = 0.8;  // of all that are enough: no more of them
 /// Residuals that are fitted better than this are known, in units of the noise.
 constexpr double negligible = 1e-3;
 
@@ -168,7 +169,8 @@ struct ResidualFit {
 
 /// The symmetric matrix B of coordinates B z half-way, in the geometric mean, between those of the
 /// base and those of the prior: a second derivative along axes a and b goes with what the slopes
-/// along them are, which the data make as large as the base is narrow there.
+/// along them are, which the data make as large as the base is narrow there. None where it would be
+/// no other than that of z.
 MatrixXd metric_between(const Gaussian& base, const MatrixXd& prior_lower) {
   const MatrixXd relative = prior_lower.triangularView<Eigen::Lower>().solve(base.lower);
   const Eigen::SelfAdjointEigenSolver<MatrixXd> spectrum(relative.transpose() * relative);
@@ -177,6 +179,10 @@ MatrixXd metric_between(const Gaussian& base, const MatrixXd& prior_lower) {
       spectrum.eigenvalues().cwiseMax(least * spectrum.eigenvalues().maxCoeff());
   const VectorXd roots = variances.array().pow(0.25);  // of the standard deviations
   const VectorXd scales = roots / std::sqrt(roots.cwiseAbs2().mean());
+  constexpr double alike = 1e-3;
+  if (scales.maxCoeff() - scales.minCoeff() < alike) {
+    return {};
+  }
   return spectrum.eigenvectors() * scales.asDiagonal() * spectrum.eigenvectors().transpose();
 }
 
@@ -203,7 +209,7 @@ ResidualFit fit_residuals(const Runs& runs, const Gaussian& base,
   const auto m = static_cast<double>(fitted.samples.values.rows());
   const auto d = static_cast<double>(base.dimension());
   const bool can_curve = m * d * d <= most_curvatures && m * d * d * d <= most_products;
-  if (can_curve && options.prior_lower.size() > 0) {
+  if (can_curve && !options.uses_jacobians && options.prior_lower.size() > 0) {
     fitted.samples.metric = metric_between(base, options.prior_lower);
   }
   fitted.fit = fit_polynomial(fitted.samples, can_curve ? Degree::quadratic : Degree::linear);
@@ -226,7 +232,7 @@ ResidualFit fit_by_flatter_weights(const Runs& runs, const Gaussian& base,
   const double factor = options.uses_jacobians ? growth_with_jacobians : growth;
   ResidualFit best = fit_residuals(runs, base, candidates, log_weights, log_weights, options);
   for (double size = effective_sample_size(log_weights);
-       size < enough && best.error > negligible * negligible;) {
+       size < nearly * enough && best.error > negligible * negligible;) {
     size = std::min(factor * size, enough);
     ResidualFit flatter =
         fit_residuals(runs, base, candidates, flattened(log_weights, size), log_weights, options);
@@ -310,6 +316,10 @@ Correction correct_narrowly(const Samples& rest, const VectorXd& aimed, const Ve
                               weights, left_out(heavy));
   VectorXd outside = left_out - narrow.map.values(rest.z).row(0).transpose();
   outside(heavy) = narrow.outside;
+  const double middle = weighted_mean(outside, aimed);
+  outside.array() -= middle;
+  narrow.map.offset[0] += middle;
+  narrow.error = std::sqrt(weighted_mean(outside.cwiseAbs2(), aimed));
   narrow.outside = std::move(outside);
   return narrow;
 }

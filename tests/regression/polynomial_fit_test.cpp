@@ -290,6 +290,19 @@ TEST(PolynomialFit, TakesAMetricWhereCurvaturesAreAlikeInIt) {
   }
 }
 
+TEST(PolynomialFit, GivesCurvaturesInZWhateverTheMetric) {
+  // Enough samples for an exact fit: fewer and more than make a basis worth its while, and so many
+  // that variances are searched for among some of them.
+  MatrixXd turn(4, 4);
+  turn << 2.0, 0.5, 0.0, 0.1, 0.5, 1.0, 0.2, 0.0, 0.0, 0.2, 0.4, 0.1, 0.1, 0.0, 0.1, 0.2;
+  const QuadraticMap map = some_map(4, 3);
+  for (const Index n : {20, 25, 60, 700}) {
+    Samples samples = samples_of(map, n);
+    samples.metric = turn;
+    EXPECT_LT(error_of(fit_polynomial(samples, Degree::quadratic).map, map), 1e-3) << n;
+  }
+}
+
 TEST(PolynomialFit, RecoversALinearMapFromOneJacobian) {
   const QuadraticMap map = linear_part(some_map(4, 3));
 

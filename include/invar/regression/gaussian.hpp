@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <Eigen/Core>
 
 namespace invar::regression {
@@ -28,8 +30,10 @@ struct Gaussian {
   [[nodiscard]] double entropy() const;
 };
 
-/// Whether every column x is where draws of q hardly ever are.
-Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const Gaussian& q, const Eigen::MatrixXd& x);
+/// Of every column x, whether it is where none of these has draws but hardly ever: more than
+/// sqrt(d) + 4 standard deviations off.
+Eigen::Array<bool, Eigen::Dynamic, 1> are_far(const std::vector<Gaussian>& from,
+                                              const Eigen::MatrixXd& x);
 
 /// The Gaussian that looks like `local` in the coordinates z = L^-1 (x - mean) of `base`.
 Gaussian placed(const Gaussian& base, const Gaussian& local);

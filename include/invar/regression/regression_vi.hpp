@@ -80,9 +80,10 @@ enum class Stage { exploring, gauss_newton, climbing, correcting };
 /// runs stay in use, but for those of a Gauss-Newton search. First the start itself is sampled,
 /// until the fit explains the runs or `first_sample_size` are there; with Jacobians a Gauss-Newton
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
-/// noise explains makes way for one from another start, up to eight of them; with `starts` given,
-/// that many climb in turns, a batch of one in every round, until each has settled or is where
-/// another one is. The best one goes on to the accuracy. An accurate answer whose posterior is no
+/// noise explains makes way for one from another start, up to eight of them; so it does where runs
+/// that are far from it hold a share of the posterior, for one from there. With `starts` given, that
+/// many climb in turns, a batch of one in every round, until each has settled or is where another
+/// one is. The best one goes on to the accuracy. An accurate answer whose posterior is no
 /// Gaussian is followed by batches from wider ones, as long as they help the weights of the runs to
 /// say how it differs.
 ///
@@ -256,6 +257,7 @@ class RegressionVi : public RegressionMethod {
   [[nodiscard]] Eigen::VectorXd log_posteriors() const;
   [[nodiscard]] bool is_near_another(const Climb& climb) const;
   [[nodiscard]] std::optional<Eigen::Index> run_elsewhere() const;
+  [[nodiscard]] bool has_been_tried(Eigen::Index run) const;
   [[nodiscard]] double widest_radius() const;
   void add_runs(const Proposal& drawn_from, double num_drawn, Told& told);
   void add_own_runs(std::int64_t round, const DrawKey& key, const Gaussian& drawn_from,

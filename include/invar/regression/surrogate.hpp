@@ -19,8 +19,8 @@ struct SurrogateOptions {
   bool is_tilted = false;         // weights look where the likelihood is larger
   bool uses_jacobians = false;    // runs without one are left out
   std::optional<Half> half = {};  // of the runs; all when not given
-  // L of the prior, d x d, lower triangular; none: curvatures are alike in the base's coordinates
-  // and not, where that is likelier, half-way between these and the prior's
+  // L of the prior, d x d, lower triangular: curvatures are of one size in the base's coordinates
+  // or, where that is likelier, in those half-way to the prior's; none: the base's only
   Eigen::MatrixXd prior_lower = {};
 };
 
@@ -50,10 +50,11 @@ struct Surrogate {
 /// these leave of the log-likelihood by a quadratic.
 ///
 /// The residuals are fitted with a power of the weights: of powers that multiply the effective
-/// sample size by 4, up to all runs (with Jacobians by 2, up to 4 d of them), the last one that
+/// sample size by 4, up to 3,000 runs (with Jacobians by 2, up to 4 d of them), the last one that
 /// still lowers the left-out error under the weights themselves. The second stage sees what fits
 /// leave that were made without the run at hand, with the weights of these two that leave less; its
-/// part that grows with |z|^2 is fitted on its own, and its mean is that of the weights themselves.
+/// part that grows with |z|^2 is fitted on its own, and (without Jacobians) its mean is that of the
+/// weights themselves.
 /// Of more than 3,000 runs a systematic sample is fitted.
 ///
 /// Source: the two stages follow statistical linearisation; García-Fernández, Svensson, Särkkä
@@ -62,6 +63,7 @@ struct Surrogate {
 ///         Tilt: weights times the likelihood to the largest power up to 1 that keeps
 ///         n_eff >= max(d + 3, n_eff(0) / 2).
 /// MPI:    Local.
+/// Cost:   some times O(n^3 + n d^2 m) and, beside the runs, some n^2 doubles, n <= 3,000.
 /// @pre there is a run that can be used
 Surrogate fit_surrogate(const Runs& runs, const Gaussian& base, const SurrogateOptions& options);
 
