@@ -532,13 +532,12 @@ TEST(RegressionVi, KeepsItsAccuracyWhenTheLimitEndsTheCorrection) {
   EXPECT_LE(solved->num_evaluations(), 60);
 }
 
-TEST(RegressionVi, ARestoredCorrectionContinuesToTheBit) {
-  const Problem problem = banana();
-  RegressionVi method = problem.method({});
-  method::RecordedRounds told;
-  int num_correcting = 0;
+/// Solves a problem; before every round another method is restored, which must go on alike.
+void expect_to_continue_to_the_bit(const Problem& problem, const RegressionViOptions& options,
+                                   RegressionVi& method, method::RecordedRounds& told,
+                                   const std::function<void()>& after_round) {
   while (method.stop_reason() == StopReason::none) {
-    RegressionVi restored = problem.method({});
+    RegressionVi restored = problem.method(options);
     restored.recall(told);
     restored.restore(method.state());
     const method::Batch batch = method.ask();
@@ -547,8 +546,18 @@ TEST(RegressionVi, ARestoredCorrectionContinuesToTheBit) {
     method.tell(told[batch.round]);
     restored.tell(told[batch.round]);
     ASSERT_EQ(method.state().values(), restored.state().values()) << "round " << batch.round;
-    num_correcting += method.diagnostics().scalar("stage") == 3.0 ? 1 : 0;
+    after_round();
   }
+}
+
+TEST(RegressionVi, ARestoredCorrectionContinuesToTheBit) {
+  const Problem problem = banana();
+  RegressionVi method = problem.method({});
+  method::RecordedRounds told;
+  int num_correcting = 0;
+  expect_to_continue_to_the_bit(problem, {}, method, told, [&] {
+    num_correcting += method.diagnostics().scalar("stage") == 3.0 ? 1 : 0;
+  });
   EXPECT_GT(num_correcting, 2);
 
   // A better accuracy takes it back to the climb.
@@ -667,18 +676,9 @@ TEST(RegressionVi, AStartElsewhereContinuesToTheBit) {
   RegressionVi method = problem.method(options);
   method::RecordedRounds told;
   int num_elsewhere = 0;
-  while (method.stop_reason() == StopReason::none) {
-    RegressionVi restored = problem.method(options);
-    restored.recall(told);
-    restored.restore(method.state());
-    const method::Batch batch = method.ask();
-    ASSERT_EQ(batch.points, restored.ask().points) << "round " << batch.round;
-    told[batch.round] = problem.evaluate(batch);
-    method.tell(told[batch.round]);
-    restored.tell(told[batch.round]);
-    ASSERT_EQ(method.state().values(), restored.state().values()) << "round " << batch.round;
+  expect_to_continue_to_the_bit(problem, options, method, told, [&] {
     num_elsewhere += method.diagnostics().scalar("start") == 2.0 ? 1 : 0;
-  }
+  });
   EXPECT_GE(num_elsewhere, 2);
 }
 
