@@ -81,9 +81,9 @@ enum class Stage { exploring, gauss_newton, climbing, correcting };
 /// until the fit explains the runs or `first_sample_size` are there; with Jacobians a Gauss-Newton
 /// search takes the place of most of that. A climb that settles where the misfit is larger than the
 /// noise explains makes way for one from another start, up to eight of them; so it does where runs
-/// that are far from it hold a share of the posterior, for one from there. With `starts` given, that
-/// many climb in turns, a batch of one in every round, until each has settled or is where another
-/// one is. The best one goes on to the accuracy. An accurate answer whose posterior is no
+/// that are far from it hold a share of the posterior, for one from there. With `starts` given,
+/// that many climb in turns, a batch of one in every round, until each has settled or is where
+/// another one is. The best one goes on to the accuracy. An accurate answer whose posterior is no
 /// Gaussian is followed by batches from wider ones, as long as they help the weights of the runs to
 /// say how it differs.
 ///
