@@ -329,11 +329,11 @@ void RegressionVi::take_turn(Told& told, Index num_asked) {
 /// Whose turn is next: a new climb's, that of another one under way, or else the best one's.
 void RegressionVi::move_on(bool was_under_way) {
   const Climb& at = climbs_[current_];
-  const auto is_bad = [&](const Climb& climb) {
+  const auto asks_for_others = [&](const Climb& climb) {
     return takes_turns() || is_misfit_bad(climb.misfit, likelihood_.num_residuals());
   };
-  const bool wants_another =
-      (at.has_joined && is_bad(climbs_[best_climb()])) || (at.has_settled() && is_bad(at));
+  const bool wants_another = (at.has_joined && asks_for_others(climbs_[best_climb()])) ||
+                             (at.has_settled() && asks_for_others(at));
   if (wants_another && static_cast<int>(climbs_.size()) < sizes().starts && begin_from_run()) {
     current_ = climbs_.size() - 1;
     return;

@@ -277,6 +277,18 @@ struct Correction {
   double error = 0.0;  // its root mean square under the weights that are aimed at
 };
 
+/// Its error under these weights; and their mean of what is outside becomes part of the map, where
+/// that is asked for (the weights of the fit may have been others).
+void judge(Correction& correction, const VectorXd& aimed, bool takes_mean) {
+  const double middle = weighted_mean(correction.outside, aimed);
+  correction.error =
+      std::sqrt(weighted_mean((correction.outside.array() - middle).square().matrix(), aimed));
+  if (takes_mean) {
+    correction.map.offset[0] += middle;
+    correction.outside.array() -= middle;
+  }
+}
+
 /// @param rest      what the residuals' fit leaves, with the weights of this fit
 /// @param aimed     the weights that count
 /// @param left_out  what the residuals' fit leaves of every run when it is left out
@@ -290,13 +302,7 @@ Correction correct(Samples rest, const VectorXd& aimed, const VectorXd& left_out
   }
   Correction correction{.map = std::move(fit.map), .outside = fit.left_out.row(0)};
   correction.outside += beyond;
-  const double middle = weighted_mean(correction.outside, aimed);
-  correction.error =
-      std::sqrt(weighted_mean((correction.outside.array() - middle).square().matrix(), aimed));
-  if (!uses_jacobians) {
-    correction.map.offset[0] += middle;  // also where the weights of the fit were others
-    correction.outside.array() -= middle;
-  }
+  judge(correction, aimed, !uses_jacobians);
   return correction;
 }
 
@@ -316,11 +322,8 @@ Correction correct_narrowly(const Samples& rest, const VectorXd& aimed, const Ve
                               weights, left_out(heavy));
   VectorXd outside = left_out - narrow.map.values(rest.z).row(0).transpose();
   outside(heavy) = narrow.outside;
-  const double middle = weighted_mean(outside, aimed);
-  outside.array() -= middle;
-  narrow.map.offset[0] += middle;
-  narrow.error = std::sqrt(weighted_mean(outside.cwiseAbs2(), aimed));
   narrow.outside = std::move(outside);
+  judge(narrow, aimed, true);
   return narrow;
 }
 
